@@ -1,0 +1,1 @@
+"""Metrics, benchmarks and ablations (method_notes section 3)."""

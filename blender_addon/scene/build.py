@@ -1,0 +1,216 @@
+"""A take becomes a scene, in slices short enough for a timer (DESIGN 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from hmdiff_wire.body import JOINT_NAMES, joint_transforms, rest_shape, rotation_matrices
+from hmdiff_wire.errors import HmdiffError
+from hmdiff_wire.take import Take
+from numpy.typing import NDArray
+
+from . import naming, timing
+from .armature import animate_armature, create_armature
+from .axes import world_from_camera
+from .body import body_mesh, skin_material
+from .camera import add_footage, create_camera, set_scene
+from .hypotheses import create_hypothesis, shown_count
+from .motion import animate_point_cache, animate_shape_keys, key_presence
+from .person import PersonMotion, person_motion
+from .rigged import animate_corrections, create_rigged
+from .timing import FrameMap
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """hypotheses: how many become bodies, None for all of a photo and four of a clip. shape_key_limit: longer motions go
+    to a PC2 file in ``cache_folder`` (default: next to the .blend, else in the take). start: scene frame of the first
+    time stamp. own_scene: the scene was made for this take, so its rate (``fps`` or the video's), size, range and
+    camera are set; an artist's scene keeps all of them. ground: stand the lowest foot on z = 0.
+    """
+
+    hypotheses: int | None = None
+    shape_key_limit: int = 1500
+    cache_folder: Path | None = None
+    start: int = 1
+    own_scene: bool = False
+    fps: float | None = None
+    ground: bool = True
+
+
+@dataclass(frozen=True)
+class Progress:
+    done: int
+    total: int
+    stage: str
+
+
+@dataclass(frozen=True)
+class PersonObjects:
+    """One person: the body with moving vertices, the armature with the same motion, the (hidden) body it deforms."""
+
+    track_id: int
+    collection: Any
+    body: Any
+    armature: Any
+    rigged: Any
+    hypotheses: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class SceneObjects:
+    """root: an empty that holds all objects of the clip; its own origin is the camera."""
+
+    collection: Any
+    root: Any
+    camera: Any
+    footage: Any | None
+    people: tuple[PersonObjects, ...]
+    frame_map: FrameMap
+
+
+def build_scene(take: Take, options: BuildOptions | None = None, scene: Any = None) -> SceneObjects:
+    """Everything of ``take`` in ``scene`` (default: the active one) at once. Errors: ``take.empty``."""
+    slices = iter_build(take, options, scene)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as finished:
+            return finished.value
+
+
+def iter_build(
+    take: Take, options: BuildOptions | None = None, scene: Any = None
+) -> Generator[Progress, None, SceneObjects]:
+    """``build_scene`` in slices of about a frame each; the generator's return value is the result."""
+    options = options or BuildOptions()
+    scene = scene or bpy.context.scene
+    if not take.valid.any():
+        raise HmdiffError(
+            "take.empty", "No person was found in this clip, so there is nothing to put into Blender.",
+            "Try a clip in which a person is larger and less covered, or give the box by hand with --boxes.",
+        )  # fmt: skip
+    frame_map = _frame_map(take, options, scene)
+    world = world_from_camera(np.asarray(take.header.up))
+    count = shown_count(take, options.hypotheses)
+    people = [person for person in range(take.n_people) if take.valid[person].any()]
+    keyed = [int(take.valid[person].sum()) for person in people]
+    total = sum(keys * (1 + count) for keys in keyed) + len(people)
+    done = 0
+
+    title = Path(take.header.source_path).stem or "HMDiff"
+    collection = naming.new_collection(title, scene.collection)
+    naming.mark(collection, take.header.uuid, take.folder, "clip")
+    root = bpy.data.objects.new(title, None)
+    root.empty_display_size = 0.3
+    collection.objects.link(root)
+    naming.mark(root, take.header.uuid, take.folder, "clip")
+    camera = create_camera(f"{title} camera", take, frame_map, world, collection)
+    camera.parent = root
+    naming.mark(camera, take.header.uuid, take.folder, "camera")
+    if options.own_scene:
+        set_scene(scene, take, camera)
+    footage = add_footage(camera, take, frame_map, scene)
+    yield Progress(done, total, "camera")
+
+    built: list[PersonObjects] = []
+    feet: list[Array] = []
+    for person in people:
+        motion = person_motion(take, person, frame_map)
+        feet.append(_lowest(motion, world))
+        name = f"Person {motion.track_id}"
+        parts = naming.new_collection(name, collection)
+        naming.mark(parts, take.header.uuid, take.folder, "person", motion.track_id)
+        body = _body_object(name, motion, world, take, parts, root)
+        for _ in _animate(body, motion, world, take, options):
+            done += 1
+            yield Progress(min(done, total), total, f"{name}: body")
+        armature = create_armature(f"{name} armature", take.body, motion.betas, parts)
+        armature.parent = root
+        naming.mark(armature, take.header.uuid, take.folder, "armature", motion.track_id)
+        yield Progress(done, total, f"{name}: armature")
+        for _ in animate_armature(armature, take.body, motion.betas, motion.frames, motion.pose, motion.transl, world):
+            yield Progress(done, total, f"{name}: armature")
+        rig_collection = naming.new_collection(f"{name} rigged", parts, hidden=True)
+        rigged = None
+        for rigged in create_rigged(
+            f"{name} rigged", take.body, motion.betas, armature, skin_material(), rig_collection
+        ):
+            yield Progress(done, total, f"{name}: rigged body")
+        naming.mark(rigged, take.header.uuid, take.folder, "rigged", motion.track_id)
+        key_presence(rigged, motion.all_frames, motion.present)
+        for _ in animate_corrections(rigged, take.body, motion.frames, motion.pose):
+            yield Progress(done, total, f"{name}: rigged body")
+        done += 1
+        others: list[Any] = []
+        if count:
+            hidden = naming.new_collection(f"{name} hypotheses", parts, hidden=True)
+        for index in range(count):
+            sample = person_motion(take, person, frame_map, hypothesis=index)
+            if not len(sample.frames):
+                continue
+            label = f"{name} hypothesis {index + 1}"
+            item = create_hypothesis(take, person, index, sample, next(sample.shapes(world)), label, hidden)
+            item.parent = root
+            key_presence(item, sample.all_frames, sample.present)
+            for _ in _animate(item, sample, world, take, options):
+                done += 1
+                yield Progress(min(done, total), total, f"{name}: hypotheses")
+            others.append(item)
+        built.append(PersonObjects(motion.track_id, parts, body, armature, rigged, tuple(others)))
+
+    if options.ground:
+        root.location.z = -float(np.percentile(np.concatenate(feet), 1.0))
+    scene.frame_set(frame_map.start if options.own_scene else scene.frame_current)
+    yield Progress(total, total, "done")
+    return SceneObjects(collection, root, camera, footage, tuple(built), frame_map)
+
+
+def _frame_map(take: Take, options: BuildOptions, scene: Any) -> FrameMap:
+    render = scene.render
+    if options.own_scene:
+        rate = options.fps or timing.nominal_rate(take.times, take.header.fps)
+        render.fps, render.fps_base = timing.scene_rate(rate)
+    frame_map = FrameMap(render.fps / render.fps_base, options.start, float(take.times[0]))
+    if options.own_scene:
+        scene.frame_start = options.start
+        scene.frame_end = max(options.start, int(np.ceil(frame_map.frames(take.times)[-1])))
+    return frame_map
+
+
+def _body_object(name: str, motion: PersonMotion, world: Array, take: Take, collection: Any, root: Any) -> Any:
+    item = bpy.data.objects.new(name, body_mesh(name, take.body, next(motion.shapes(world)), skin_material()))
+    item.parent = root
+    collection.objects.link(item)
+    naming.mark(item, take.header.uuid, take.folder, "body", motion.track_id)
+    key_presence(item, motion.all_frames, motion.present)
+    return item
+
+
+def _animate(item: Any, motion: PersonMotion, world: Array, take: Take, options: BuildOptions) -> Iterator[None]:
+    shapes = motion.shapes(world)
+    if len(motion.frames) == 1:
+        return iter([None])
+    if len(motion.frames) <= options.shape_key_limit:
+        return animate_shape_keys(item, motion.frames, shapes)
+    folder = options.cache_folder
+    if folder is None:
+        folder = Path(bpy.data.filepath).with_suffix(".cache") if bpy.data.filepath else take.folder / "blender"
+    return animate_point_cache(item, motion.frames, shapes, folder / f"{item[naming.UUID]}.pc2")
+
+
+def _lowest(motion: PersonMotion, world: Array) -> Array:
+    """Height (n,) of each pose's lower foot sole over the camera, metres: ankles and feet less their height in rest."""
+    rest, joints = rest_shape(motion.body, motion.betas)
+    rotations = rotation_matrices(motion.pose.reshape(len(motion.pose), -1, 3))
+    posed = joint_transforms(motion.body.parents, joints, rotations)[1] + motion.transl[:, None]
+    soles = [JOINT_NAMES.index(side + part) for side in ("left_", "right_") for part in ("ankle", "foot")]
+    heights = posed[:, soles] @ world[2] - (joints[soles, 1] - rest[:, 1].min())
+    return heights.min(axis=1)

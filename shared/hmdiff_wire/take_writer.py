@@ -1,0 +1,309 @@
+"""Writing a take while the frames finish: flat memory, and a kill at any moment loses at most one chunk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .body import load_body
+from .errors import HmdiffError
+from .take_format import (
+    ABSENT, BODY_FILE, CHUNKS, HYPOTHESIS_FIELDS, MANIFEST, MOTION_FIELDS, N_BETAS, ROW_FIELDS, STATUS_CODE, TRACKS,
+    Manifest, PersonFrame, RunStatus, Shape, TakeHeader, chunk_name, columns_of, damaged, file_sha256, load_array,
+    read_manifest, replace, save_array, size_of, write_manifest,
+)  # fmt: skip
+
+CHUNK_FRAMES = 32
+BUFFER_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    index: tuple[int, int, int, int]
+    values: NDArray[np.float32]
+    hypotheses: NDArray[np.float32]
+    vertex_std: NDArray[np.float16]
+    vertices: NDArray[np.float32] | None
+
+
+class TakeWriter:
+    """The one writer of a take. Make it with ``create`` or ``resume``; leave it with ``finish``."""
+
+    def __init__(self, folder: Path, manifest: Manifest, chunk_frames: int) -> None:
+        self.folder = folder
+        self._manifest = manifest
+        self._chunk_frames = chunk_frames
+        self._frames: list[tuple[int, float, float]] = []
+        self._rows: list[_Row] = []
+        self._bytes = 0
+        self._last_time = -np.inf
+
+    @classmethod
+    def create(
+        cls, folder: Path, header: TakeHeader, body_file: Path, *, overwrite: bool = False, chunk_frames: int = CHUNK_FRAMES
+    ) -> TakeWriter:
+        """Start a take; the body file is copied into it and its checksum put into the header.
+
+        Errors: ``take.exists`` (unless ``overwrite``, which removes the old take and nothing else in the folder),
+        ``take.not_writable``, and those of ``load_body``.
+        """
+        folder, body_file = Path(folder), Path(body_file)
+        n_vertices = load_body(body_file).n_vertices
+        with _disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if (folder / MANIFEST).exists() and not overwrite:
+                raise HmdiffError(
+                    "take.exists", f"{folder} already holds a take.", "Choose another folder, or allow to replace it."
+                )
+            for name in (MANIFEST, BODY_FILE):
+                (folder / name).unlink(missing_ok=True)
+            for name in (CHUNKS, TRACKS):
+                if (folder / name).exists():
+                    shutil.rmtree(folder / name)
+                (folder / name).mkdir()
+            shutil.copyfile(body_file, folder / (BODY_FILE + ".tmp"))
+            replace(folder / (BODY_FILE + ".tmp"), folder / BODY_FILE)
+            header = with_changes(header, body_sha256=file_sha256(folder / BODY_FILE))
+            manifest = Manifest(header, "running", 0, 0, 0, n_vertices)
+            write_manifest(folder, manifest)
+        return cls(folder, manifest, chunk_frames)
+
+    @classmethod
+    def resume(cls, folder: Path, *, chunk_frames: int = CHUNK_FRAMES) -> TakeWriter:
+        """Go on with a take after any kill: what the last chunk left half-written is dropped, see ``next_frame``.
+
+        Smoothed tracks stay; set them again once their people's later frames are written. Errors as ``read_manifest``.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        n_chunks, ends = manifest.n_chunks, None
+        while n_chunks and (ends := _chunk_end(folder, n_chunks - 1)) is None:
+            n_chunks -= 1
+        n_frames = sum(len(load_array(_chunk(folder, number) / "frames.npy")) for number in range(n_chunks))
+        next_frame, last_time = (0, -np.inf) if ends is None else (ends[0] + 1, ends[1])
+        status: RunStatus = "complete" if manifest.status == "complete" and n_chunks == manifest.n_chunks else "running"
+        manifest = with_changes(manifest, n_chunks=n_chunks, n_frames=n_frames, next_frame=next_frame, status=status)
+        write_manifest(folder, manifest)
+        keep_chunks = {chunk_name(number) for number in range(n_chunks)}
+        _remove_others(folder / CHUNKS, keep_chunks)
+        _remove_others(folder / TRACKS, set(manifest.tracks.values()))
+        writer = cls(folder, manifest, chunk_frames)
+        writer._last_time = last_time
+        return writer
+
+    @property
+    def header(self) -> TakeHeader:
+        return self._manifest.header
+
+    @property
+    def status(self) -> RunStatus:
+        return self._manifest.status
+
+    @property
+    def next_frame(self) -> int:
+        """First frame index not yet given (on disk or in the buffer); 0 for a take without frames."""
+        return self._frames[-1][0] + 1 if self._frames else self._manifest.next_frame
+
+    @property
+    def buffered_bytes(self) -> int:
+        return self._bytes
+
+    def write_frame(self, frame_index: int, time: float, focal: float, rows: Sequence[PersonFrame]) -> None:
+        """Add a frame: indices and times (seconds) rise from call to call; ``rows`` may be empty. ValueError if misused."""
+        if frame_index < self.next_frame or time <= self._last_time or not np.isfinite((time, focal)).all():
+            raise ValueError(f"frame {frame_index} at {time} s does not follow frame {self.next_frame - 1}")
+        if len({row.track_id for row in rows}) != len(rows):
+            raise ValueError(f"frame {frame_index} has a track twice")
+        packed = [self._pack(row) for row in rows]
+        self._frames.append((frame_index, time, focal))
+        self._last_time = time
+        for row in packed:
+            self._rows.append(row)
+            arrays = (row.values, row.hypotheses, row.vertex_std, row.vertices)
+            self._bytes += sum(array.nbytes for array in arrays if array is not None)
+        if len(self._frames) >= self._chunk_frames or self._bytes >= BUFFER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put what is buffered on disk as one chunk and announce it in the manifest."""
+        if not self._frames:
+            return
+        number = self._manifest.n_chunks
+        target = _chunk(self.folder, number)
+        temporary = target.with_name(target.name + ".tmp")
+        with _disk_errors(self.folder):
+            if temporary.exists():
+                shutil.rmtree(temporary)
+            temporary.mkdir(parents=True)
+            for name, array in self._chunk_arrays().items():
+                save_array(temporary / f"{name}.npy", array)
+            replace(temporary, target)
+        frames = self._manifest.n_frames + len(self._frames)
+        self._announce(n_chunks=number + 1, n_frames=frames, next_frame=self.next_frame, status="running")
+        self._frames, self._rows, self._bytes = [], [], 0
+
+    def set_track(
+        self, track_id: int, betas: NDArray[Any], frames: NDArray[Any], pose: NDArray[Any], transl: NDArray[Any],
+        joints: NDArray[Any], joints_2d: NDArray[Any],
+    ) -> None:  # fmt: skip
+        """Store a track's smoothed motion beside the raw rows, replacing an earlier one.
+
+        betas (10,), frames (n,) rising frame indices, pose (n,72), transl (n,3), joints (n,24,3), joints_2d (n,24,2).
+        Frames without a raw row count as ``held``.
+        """
+        indices = np.asarray(frames, np.int64).reshape(-1)
+        if (np.diff(indices) <= 0).any() or (indices < 0).any():
+            raise ValueError("frame indices of a track must rise")
+        values = {"pose": pose, "transl": transl, "joints": joints, "joints_2d": joints_2d}
+        motion = np.concatenate(
+            [_block(values[name], (len(indices), *shape), name).reshape(len(indices), -1) for name, shape in MOTION_FIELDS.items()],
+            axis=1,
+        )
+        if not np.isfinite(motion).all():
+            raise ValueError(f"the motion of track {track_id} holds numbers that are not finite")
+        before = self._manifest.tracks.get(track_id)
+        name = f"{track_id}_{int(before.rpartition('_')[2]) + 1 if before else 0}"
+        folder = self.folder / TRACKS / name
+        with _disk_errors(self.folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
+            save_array(folder / "frames.npy", indices.astype("<i4"))
+            save_array(folder / "betas.npy", _betas(betas))
+            save_array(folder / "motion.npy", motion.astype("<f4"))
+        self._announce(tracks={**self._manifest.tracks, track_id: name})
+        if before:
+            shutil.rmtree(self.folder / TRACKS / before, ignore_errors=True)
+
+    def set_up(self, up: Sequence[float] | NDArray[Any], source: str) -> None:
+        """Store world-up in camera axes (made a unit vector) and where it came from."""
+        vector = np.asarray(up, np.float64).reshape(3)
+        length = float(np.linalg.norm(vector))
+        if not np.isfinite(length) or length < 1e-6:
+            raise ValueError(f"up vector {up}")
+        x, y, z = (float(value) for value in vector / length)
+        self._announce(header=with_changes(self.header, up=(x, y, z), up_source=source))
+
+    def finish(self, status: RunStatus = "complete", message: str = "") -> None:
+        """Write what is left and say how the run ended: ``complete``, ``cancelled`` or ``failed`` (with a sentence)."""
+        self.flush()
+        self._announce(status=status, message=message)
+
+    def _announce(self, **changes: Any) -> None:
+        self._manifest = with_changes(self._manifest, **changes)
+        with _disk_errors(self.folder):
+            write_manifest(self.folder, self._manifest)
+
+    def _pack(self, row: PersonFrame) -> _Row:
+        code = STATUS_CODE[row.status]
+        if code == ABSENT or row.track_id < 0:
+            raise ValueError(f"a row of track {row.track_id} cannot be {row.status!r}")
+        values = np.concatenate(
+            [
+                (_betas(row.betas) if name == "betas" else _block(getattr(row, name), shape, name)).reshape(-1)
+                for name, shape in ROW_FIELDS.items()
+            ]
+        )
+        columns, _ = columns_of(ROW_FIELDS)
+        usable = np.isfinite(values[columns["betas"][0] : columns["joints"][1]]).all()
+        std = np.asarray(row.vertex_std, np.float16).reshape(-1)
+        if not len(std):
+            std = np.full(self._manifest.n_vertices, np.nan, np.float16)
+        vertices = None if row.vertices is None else _block(row.vertices, (self._manifest.n_vertices, 3), "vertices").copy()
+        return _Row(
+            index=(len(self._frames), int(row.track_id), code, int(usable)),
+            values=values,
+            hypotheses=self._pack_hypotheses(row),
+            vertex_std=_block(std, (self._manifest.n_vertices,), "vertex_std", np.float16).copy(),
+            vertices=vertices,
+        )
+
+    def _pack_hypotheses(self, row: PersonFrame) -> NDArray[np.float32]:
+        columns, width = columns_of(HYPOTHESIS_FIELDS)
+        packed = np.full((self.header.n_hypotheses, width), np.nan, np.float32)
+        count = len(row.hypotheses_pose)
+        if count > len(packed):
+            raise ValueError(f"{count} hypotheses where the header says {len(packed)}")
+        for name, shape in HYPOTHESIS_FIELDS.items():
+            block = _block(getattr(row, f"hypotheses_{name}"), (count, *shape), f"hypotheses_{name}")
+            packed[:count, slice(*columns[name])] = block.reshape(count, size_of(shape))
+        return packed
+
+    def _chunk_arrays(self) -> dict[str, NDArray[Any]]:
+        rows, width = self._rows, columns_of(ROW_FIELDS)[1]
+        arrays: dict[str, NDArray[Any]] = {
+            "frames": np.array(self._frames, "<f8").reshape(-1, 3),
+            "index": np.array([row.index for row in rows], "<i4").reshape(-1, 4),
+            "rows": np.array([row.values for row in rows], "<f4").reshape(-1, width),
+        }
+        if rows:
+            arrays["vertex_std"] = np.stack([row.vertex_std for row in rows]).astype("<f2", copy=False)
+        if rows and self.header.n_hypotheses:
+            arrays["hypotheses"] = np.stack([row.hypotheses for row in rows]).astype("<f4", copy=False)
+        if any(row.vertices is not None for row in rows):
+            missing = np.full((self._manifest.n_vertices, 3), np.nan, np.float32)
+            given = [missing if row.vertices is None else row.vertices for row in rows]
+            arrays["vertices"] = np.stack(given).astype("<f4", copy=False)
+        return arrays
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HmdiffError(
+            "take.not_writable", f"The folder {folder} cannot be written.",
+            "Choose a folder you may write to, on a disk with free space; a take that was begun can be resumed.", repr(error),
+        ) from error  # fmt: skip
+
+
+def _block(value: NDArray[Any], shape: Shape, name: str, dtype: Any = np.float32) -> NDArray[Any]:
+    array = np.asarray(value, dtype)
+    if array.shape != shape and array.size == size_of(shape) and array.ndim <= 2:
+        array = array.reshape(shape)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+    return array
+
+
+def _betas(value: NDArray[Any]) -> NDArray[np.float32]:
+    betas = np.zeros(N_BETAS, np.float32)
+    given = np.asarray(value, np.float32).reshape(-1)
+    if len(given) > N_BETAS:
+        raise ValueError(f"{len(given)} betas, at most {N_BETAS}")
+    betas[: len(given)] = given
+    return betas
+
+
+def _chunk(folder: Path, number: int) -> Path:
+    return folder / CHUNKS / chunk_name(number)
+
+
+def _chunk_end(folder: Path, number: int) -> tuple[int, float] | None:
+    """(last frame index, its time), or None where any file of the chunk cannot be read whole."""
+    try:
+        arrays = {path.stem: load_array(path, mapped=True) for path in _chunk(folder, number).glob("*.npy")}
+        n_rows = len(arrays["index"])
+        whole = len(arrays["frames"]) > 0 and len(arrays["rows"]) == n_rows
+        for name in ("vertex_std", "hypotheses", "vertices"):
+            whole = whole and (name not in arrays or len(arrays[name]) == n_rows)
+        return (int(arrays["frames"][-1, 0]), float(arrays["frames"][-1, 1])) if whole else None
+    except (OSError, ValueError, EOFError, KeyError, IndexError):
+        return None
+
+
+def _remove_others(folder: Path, keep: set[str]) -> None:
+    if not folder.is_dir():
+        raise damaged(folder.parent, f"{folder.name} is missing")
+    for entry in folder.iterdir():
+        if entry.name not in keep:
+            shutil.rmtree(entry, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The command line: `hmdiff pose | animate | train | eval | body | doctor`. Thin: parse, check early, dispatch, explain."""
+"""The command line, `hmdiff pose | animate | train | eval | body | doctor`: parse, check early, dispatch, explain."""
 
 from __future__ import annotations
 
@@ -53,9 +53,13 @@ def build_parser() -> Parser:
 
 def exit_code(error: HmdiffError) -> int:
     family = error.kind.split(".", 1)[0]
-    return {"nothing": NOTHING_FOUND, "internal": INTERNAL, "install": INTERNAL, "detector": INTERNAL, "memory": INTERNAL}.get(
-        family, BAD_INPUT
-    )
+    return {
+        "nothing": NOTHING_FOUND,
+        "internal": INTERNAL,
+        "install": INTERNAL,
+        "detector": INTERNAL,
+        "memory": INTERNAL,
+    }.get(family, BAD_INPUT)
 
 
 def as_hmdiff_error(error: Exception) -> HmdiffError:

@@ -4,7 +4,8 @@ axes, timing        camera frame -> z-up world; time stamps -> scene frames (num
 compat              every difference between Blender 4.2 and 5.2
 body, motion        the body's mesh and material; its moving vertices (shape keys or a PC2 file)
 armature, rigged    24 bones with the same motion; the copy of the body they deform
-hypotheses, camera  other samples of the same motion; the camera with the footage behind it
+hypotheses          other samples of the same motion
+camera, footage     the take's camera and the picture behind it
 build, exports      everything put together in slices; .blend, .glb, .fbx, .bvh
 run                 the program ``python -m hmdiff_blender TAKE -o X.blend``
 """

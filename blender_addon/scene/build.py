@@ -18,11 +18,12 @@ from . import naming, timing
 from .armature import animate_armature, create_armature
 from .axes import world_from_camera
 from .body import body_mesh, skin_material
-from .camera import add_footage, create_camera, set_scene
+from .camera import create_camera, set_scene
+from .footage import add_footage
 from .hypotheses import create_hypothesis, shown_count
 from .motion import animate_point_cache, animate_shape_keys, key_presence
 from .person import PersonMotion, person_motion
-from .rigged import animate_corrections, create_rigged
+from .rigged import create_rigged, fill_rigged
 from .timing import FrameMap
 
 Array = NDArray[np.floating[Any]]
@@ -33,7 +34,8 @@ class BuildOptions:
     """hypotheses: how many become bodies, None for all of a photo and four of a clip. shape_key_limit: longer motions go
     to a PC2 file in ``cache_folder`` (default: next to the .blend, else in the take). start: scene frame of the first
     time stamp. own_scene: the scene was made for this take, so its rate (``fps`` or the video's), size, range and
-    camera are set; an artist's scene keeps all of them. ground: stand the lowest foot on z = 0.
+    camera are set; an artist's scene keeps all of them. ground: stand the lowest foot on z = 0. vertex_motion: False
+    leaves the bodies in their first pose, for exports that carry the bones alone.
     """
 
     hypotheses: int | None = None
@@ -43,6 +45,7 @@ class BuildOptions:
     own_scene: bool = False
     fps: float | None = None
     ground: bool = True
+    vertex_motion: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,7 @@ def iter_build(
     count = shown_count(take, options.hypotheses)
     people = [person for person in range(take.n_people) if take.valid[person].any()]
     keyed = [int(take.valid[person].sum()) for person in people]
-    total = sum(keys * (1 + count) for keys in keyed) + len(people)
-    done = 0
+    work = _Work(sum(keyed) * (1 + count))
 
     title = Path(take.header.source_path).stem or "HMDiff"
     collection = naming.new_collection(title, scene.collection)
@@ -118,59 +120,80 @@ def iter_build(
     if options.own_scene:
         set_scene(scene, take, camera)
     footage = add_footage(camera, take, frame_map, scene)
-    yield Progress(done, total, "camera")
+    yield work.at("camera")
 
     built: list[PersonObjects] = []
     feet: list[Array] = []
     for person in people:
         motion = person_motion(take, person, frame_map)
         feet.append(_lowest(motion, world))
-        name = f"Person {motion.track_id}"
-        parts = naming.new_collection(name, collection)
-        naming.mark(parts, take.header.uuid, take.folder, "person", motion.track_id)
-        body = _body_object(name, motion, world, take, parts, root)
-        for _ in _animate(body, motion, world, take, options):
-            done += 1
-            yield Progress(min(done, total), total, f"{name}: body")
-        armature = create_armature(f"{name} armature", take.body, motion.betas, parts)
-        armature.parent = root
-        naming.mark(armature, take.header.uuid, take.folder, "armature", motion.track_id)
-        yield Progress(done, total, f"{name}: armature")
-        for _ in animate_armature(armature, take.body, motion.betas, motion.frames, motion.pose, motion.transl, world):
-            yield Progress(done, total, f"{name}: armature")
-        rig_collection = naming.new_collection(f"{name} rigged", parts, hidden=True)
-        rigged = None
-        for rigged in create_rigged(
-            f"{name} rigged", take.body, motion.betas, armature, skin_material(), rig_collection
-        ):
-            yield Progress(done, total, f"{name}: rigged body")
-        naming.mark(rigged, take.header.uuid, take.folder, "rigged", motion.track_id)
-        key_presence(rigged, motion.all_frames, motion.present)
-        for _ in animate_corrections(rigged, take.body, motion.frames, motion.pose):
-            yield Progress(done, total, f"{name}: rigged body")
-        done += 1
-        others: list[Any] = []
-        if count:
-            hidden = naming.new_collection(f"{name} hypotheses", parts, hidden=True)
-        for index in range(count):
-            sample = person_motion(take, person, frame_map, hypothesis=index)
-            if not len(sample.frames):
-                continue
-            label = f"{name} hypothesis {index + 1}"
-            item = create_hypothesis(take, person, index, sample, next(sample.shapes(world)), label, hidden)
-            item.parent = root
-            key_presence(item, sample.all_frames, sample.present)
-            for _ in _animate(item, sample, world, take, options):
-                done += 1
-                yield Progress(min(done, total), total, f"{name}: hypotheses")
-            others.append(item)
-        built.append(PersonObjects(motion.track_id, parts, body, armature, rigged, tuple(others)))
+        objects = yield from _build_person(take, person, motion, world, count, collection, root, options, work)
+        built.append(objects)
 
     if options.ground:
         root.location.z = -float(np.percentile(np.concatenate(feet), 1.0))
     scene.frame_set(frame_map.start if options.own_scene else scene.frame_current)
-    yield Progress(total, total, "done")
+    yield work.finished()
     return SceneObjects(collection, root, camera, footage, tuple(built), frame_map)
+
+
+class _Work:
+    """How far the build is; one unit is one posed mesh, everything else is small beside it."""
+
+    def __init__(self, total: int) -> None:
+        self.done, self.total = 0, total
+
+    def at(self, stage: str, units: int = 0) -> Progress:
+        self.done = min(self.total, self.done + units)
+        return Progress(self.done, self.total, stage)
+
+    def finished(self) -> Progress:
+        return Progress(self.total, self.total, "done")
+
+
+def _build_person(
+    take: Take, person: int, motion: PersonMotion, world: Array, count: int, collection: Any, root: Any,
+    options: BuildOptions, work: _Work,
+) -> Generator[Progress, None, PersonObjects]:  # fmt: skip
+    name = f"Person {motion.track_id}"
+    clip, betas = take.header.uuid, motion.betas
+    parts = naming.new_collection(name, collection)
+    naming.mark(parts, clip, take.folder, "person", motion.track_id)
+
+    body = bpy.data.objects.new(name, body_mesh(name, take.body, next(motion.shapes(world)), skin_material()))
+    body.parent = root
+    parts.objects.link(body)
+    naming.mark(body, clip, take.folder, "body", motion.track_id)
+    key_presence(body, motion.all_frames, motion.present)
+    for _ in _animate(body, motion, world, take, options):
+        yield work.at(f"{name}: body", 1)
+
+    armature = create_armature(f"{name} armature", take.body, betas, parts)
+    armature.parent = root
+    naming.mark(armature, clip, take.folder, "armature", motion.track_id)
+    for _ in animate_armature(armature, take.body, betas, motion.frames, motion.pose, motion.transl, world):
+        yield work.at(f"{name}: armature")
+
+    hidden = naming.new_collection(f"{name} rigged", parts, hidden=True)
+    rigged = create_rigged(f"{name} rigged", take.body, armature, skin_material(), hidden)
+    naming.mark(rigged, clip, take.folder, "rigged", motion.track_id)
+    key_presence(rigged, motion.all_frames, motion.present)
+    for _ in fill_rigged(rigged, take.body, betas, armature, motion.frames, motion.pose):
+        yield work.at(f"{name}: rigged body")
+
+    hypotheses: list[Any] = []
+    if count:
+        hidden = naming.new_collection(f"{name} hypotheses", parts, hidden=True)
+    for index in range(count):
+        sample = person_motion(take, person, frame_map=motion.frame_map, hypothesis=index)
+        if not len(sample.frames):
+            continue
+        item = create_hypothesis(take, person, index, sample, world, f"{name} hypothesis {index + 1}", hidden)
+        item.parent = root
+        for _ in _animate(item, sample, world, take, options):
+            yield work.at(f"{name}: hypotheses", 1)
+        hypotheses.append(item)
+    return PersonObjects(motion.track_id, parts, body, armature, rigged, tuple(hypotheses))
 
 
 def _frame_map(take: Take, options: BuildOptions, scene: Any) -> FrameMap:
@@ -185,18 +208,9 @@ def _frame_map(take: Take, options: BuildOptions, scene: Any) -> FrameMap:
     return frame_map
 
 
-def _body_object(name: str, motion: PersonMotion, world: Array, take: Take, collection: Any, root: Any) -> Any:
-    item = bpy.data.objects.new(name, body_mesh(name, take.body, next(motion.shapes(world)), skin_material()))
-    item.parent = root
-    collection.objects.link(item)
-    naming.mark(item, take.header.uuid, take.folder, "body", motion.track_id)
-    key_presence(item, motion.all_frames, motion.present)
-    return item
-
-
 def _animate(item: Any, motion: PersonMotion, world: Array, take: Take, options: BuildOptions) -> Iterator[None]:
     shapes = motion.shapes(world)
-    if len(motion.frames) == 1:
+    if len(motion.frames) == 1 or not options.vertex_motion:
         return iter([None])
     if len(motion.frames) <= options.shape_key_limit:
         return animate_shape_keys(item, motion.frames, shapes)

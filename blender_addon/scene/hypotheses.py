@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import naming
 from .body import body_mesh, tint_material
+from .motion import key_presence
 from .person import PersonMotion
 
 Array = NDArray[np.floating[Any]]
@@ -27,10 +28,10 @@ def shown_count(take: Take, wanted: int | None) -> int:
 
 
 def create_hypothesis(
-    take: Take, person: int, index: int, motion: PersonMotion, first: Array, name: str, collection: Any
+    take: Take, person: int, index: int, motion: PersonMotion, world: Array, name: str, collection: Any
 ) -> Any:
-    """The object of hypothesis ``index`` (0..N-1), still without motion; carries its mean score where there is one."""
-    mesh = body_mesh(name, take.body, first, tint_material(index))
+    """The object of hypothesis ``index`` (0..N-1) in its first pose; carries its mean score where there is one."""
+    mesh = body_mesh(name, take.body, next(motion.shapes(world)), tint_material(index))
     item = bpy.data.objects.new(name, mesh)
     item.color = (*mesh.materials[0].diffuse_color[:3], 0.35)
     collection.objects.link(item)
@@ -40,4 +41,5 @@ def create_hypothesis(
     score = float(np.mean(scores[np.isfinite(scores)])) if np.isfinite(scores).any() else math.nan
     if math.isfinite(score):
         item[naming.SCORE] = score
+    key_presence(item, motion.all_frames, motion.present)
     return item

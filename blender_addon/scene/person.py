@@ -31,6 +31,7 @@ class PersonMotion:
     transl: Array
     all_frames: Array
     present: NDArray[np.bool_]
+    frame_map: FrameMap
 
     def shapes(self, world: Array) -> Iterator[Array]:
         """The n posed meshes (V,3) in Blender's world, one at a time: memory stays flat however long the clip is."""
@@ -52,5 +53,5 @@ def person_motion(take: Take, person: int, frame_map: FrameMap, hypothesis: int 
     frames = frame_map.frames(take.times)
     return PersonMotion(
         int(take.track_ids[person]), take.body, take.betas[person], frames[present], pose[present], transl[present],
-        frames, present,
+        frames, present, frame_map,
     )  # fmt: skip

@@ -23,40 +23,43 @@ Array = NDArray[np.floating[Any]]
 SHAPE_PREFIX, POSE_PREFIX = "shape_", "pose_"
 
 
-def create_rigged(name: str, body: BodyData, betas: Array, armature: Any, material: Any, collection: Any) -> Iterator[Any]:
-    """Mesh with vertex groups, shape keys and an Armature modifier; yields the object again after each slice."""
-    template = body.v_template.astype(np.float64) @ BODY_TO_BLENDER.T
+def create_rigged(name: str, body: BodyData, armature: Any, material: Any, collection: Any) -> Any:
+    """The template as an object under the armature, in its space; ``fill_rigged`` does the rest."""
+    template = body.v_template @ BODY_TO_BLENDER.T
     item = bpy.data.objects.new(name, body_mesh(name, body, template, material))
-    collection.objects.link(item)
     item.parent = armature
+    collection.objects.link(item)
+    return item
+
+
+def fill_rigged(item: Any, body: BodyData, betas: Array, armature: Any, frames: Array, pose: Array) -> Iterator[None]:
+    """Vertex groups, shape keys and the Armature modifier; yields after each part. betas (10,), frames (n,), pose (n,72)."""
     for joint, joint_name in enumerate(JOINT_NAMES):
         group = item.vertex_groups.new(name=joint_name)
         weights = body.weights[:, joint]
         touched = np.flatnonzero(weights > 1e-6)
         for vertex, weight in zip(touched.tolist(), weights[touched].tolist(), strict=True):
             group.add((vertex,), weight, "REPLACE")
-        yield item
+        yield
     modifier = item.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     modifier.use_deform_preserve_volume = False
     item.shape_key_add(name="Basis", from_mix=False)
+    template = body.v_template.astype(np.float64) @ BODY_TO_BLENDER.T
     for index in range(min(len(betas), body.shapedirs.shape[2])):
         offsets = body.shapedirs[..., index] @ BODY_TO_BLENDER.T
         key = _relative_key(item, f"{SHAPE_PREFIX}{index:02d}", template + offsets, 10.0)
         key.value = float(betas[index])
-        yield item
+        yield
+    yield from _key_corrections(item, body, template, frames, pose)
 
 
-def animate_corrections(item: Any, body: BodyData, frames: Array, pose: Array) -> Iterator[None]:
-    """Key SMPL's pose-dependent shape, 207 numbers R - I of joints 1..23 (Loper et al. 2015, eq. 9); none on the free body.
-
-    frames (n,), pose (n,72) axis-angle.
-    """
+def _key_corrections(item: Any, body: BodyData, template: Array, frames: Array, pose: Array) -> Iterator[None]:
+    """SMPL's pose-dependent shape: 207 numbers R - I of joints 1..23 (Loper et al. 2015, eq. 9); none on the free body."""
     if body.posedirs is None:
         return
     rotations = rotation_matrices(pose.reshape(len(frames), -1, 3))[:, 1:]
     features = (rotations - np.eye(3, dtype=np.float32)).reshape(len(frames), -1)
-    template = body.v_template.astype(np.float64) @ BODY_TO_BLENDER.T
     for index in range(features.shape[1]):
         offsets = body.posedirs[..., index] @ BODY_TO_BLENDER.T
         key = _relative_key(item, f"{POSE_PREFIX}{index:03d}", template + offsets, 2.0)

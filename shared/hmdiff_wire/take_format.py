@@ -91,7 +91,7 @@ class TakeHeader:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TakeHeader:
-        """Unknown keys are left out, so that a newer minor version stays readable. Raises KeyError, TypeError, ValueError."""
+        """Unknown keys are left out: newer minor versions stay readable. Raises KeyError, TypeError or ValueError."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         x, y, z = (float(value) for value in known["up"])
         for key in ("width", "height"):
@@ -106,8 +106,9 @@ class PersonFrame:
 
     status: a name from STATUS_NAMES but ``absent``. box (4,) x0 y0 x1 y1 pixels; betas (10,); pose (72,) axis-angle,
     global_orient first; transl (3,); joints (24,3) camera space, metres; joints_2d (24,2) pixels; landmarks_2d (33,3)
-    x, y, confidence; hypotheses_pose (N,72), hypotheses_transl (N,3), hypotheses_joints (N,24,3), hypotheses_score (N,);
-    vertex_std (V,) metres, or (0,) where there is none; vertices (V,3) camera space, or None to decode them from the pose.
+    x, y, confidence; hypotheses_pose (N,72), hypotheses_transl (N,3), hypotheses_joints (N,24,3),
+    hypotheses_score (N,); vertex_std (V,) metres, or (0,) where there is none; vertices (V,3) camera space, or None
+    to decode them from the pose.
     """
 
     track_id: int
@@ -129,7 +130,7 @@ class PersonFrame:
 
 @dataclass(frozen=True)
 class Manifest:
-    """manifest.json as data. tracks: {track_id: folder under tracks/}; next_frame: first frame index not yet on disk."""
+    """manifest.json as data. tracks: {track_id: folder in tracks/}; next_frame: first frame index not yet on disk."""
 
     header: TakeHeader
     status: RunStatus
@@ -172,13 +173,16 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Errors: ``take.not_found``, ``take.foreign`` (not ours), ``take.newer`` (made by a later version), ``take.damaged``."""
+    """Errors: ``take.not_found``, ``take.foreign`` (not ours), ``take.newer`` (a later version's), ``take.damaged``."""
     path = Path(folder) / MANIFEST
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise HmdiffError(
-            "take.not_found", f"There is no take in {folder}.", "Choose the folder that holds manifest.json.", repr(error)
+            "take.not_found",
+            f"There is no take in {folder}.",
+            "Choose the folder that holds manifest.json.",
+            repr(error),
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise damaged(Path(folder), repr(error)) from error
@@ -187,13 +191,17 @@ def read_manifest(folder: Path) -> Manifest:
     except ValueError as error:
         raise damaged(Path(folder), f"manifest.json: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise HmdiffError("take.foreign", f"{folder} is not a take of HMDiff.", "Choose a folder made by `hmdiff animate`.")
+        raise HmdiffError(
+            "take.foreign", f"{folder} is not a take of HMDiff.", "Choose a folder made by `hmdiff animate`."
+        )
     try:
         if int(data["version"][0]) > VERSION[0]:
             raise HmdiffError(
-                "take.newer", f"The take in {folder} was made by a newer HMDiff ({data['header'].get('tool_version')}).",
-                "Update HMDiff to open it.", f"format {data['version']}, this program reads {list(VERSION)}",
-            )  # fmt: skip
+                "take.newer",
+                f"The take in {folder} was made by a newer HMDiff ({data['header'].get('tool_version')}).",
+                "Update HMDiff to open it.",
+                f"format {data['version']}, this program reads {list(VERSION)}",
+            )
         return Manifest(
             header=TakeHeader.from_dict(data["header"]), status=data["status"], message=str(data.get("message", "")),
             n_chunks=int(data["n_chunks"]), n_frames=int(data["n_frames"]), next_frame=int(data["next_frame"]),

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .take_format import CHUNKS, MOTION_FIELDS, N_BETAS, STATUS_NAMES, TRACKS, Manifest, chunk_name, columns_of, damaged, load_array
+from .take_format import (
+    CHUNKS,
+    MOTION_FIELDS,
+    N_BETAS,
+    STATUS_NAMES,
+    TRACKS,
+    Manifest,
+    chunk_name,
+    columns_of,
+    damaged,
+    load_array,
+)
 
 Array = NDArray[np.float32]
 
@@ -18,8 +29,9 @@ Array = NDArray[np.float32]
 class TakeIndex:
     """P tracks, F frames, C chunks.
 
-    track_ids (P,); times (F,) s; frame_indices (F,); focal (F,) px; chunk_of, row_of (P,F) place of the row, -1 where there
-    is none; status (P,F); usable (P,F) the row has a finite pose; motion_at (P,F) row of the smoothed motion or -1; n_rows (C,).
+    track_ids (P,); times (F,) s; frame_indices (F,); focal (F,) px; chunk_of, row_of (P,F) place of the row, -1
+    where there is none; status (P,F); usable (P,F) the row has a finite pose; motion_at (P,F) row of the smoothed
+    motion or -1; n_rows (C,).
     """
 
     track_ids: NDArray[np.int32]
@@ -59,7 +71,12 @@ def read_index(folder: Path, manifest: Manifest, motion_frames: dict[int, NDArra
     chunk_of, row_of, motion_at = (np.full(shape, -1, np.int64) for _ in range(3))
     status, usable = np.zeros(shape, np.uint8), np.zeros(shape, bool)
     where = (np.searchsorted(track_ids, all_rows[:, 3]), all_rows[:, 2])
-    chunk_of[where], row_of[where], status[where], usable[where] = all_rows[:, 0], all_rows[:, 1], all_rows[:, 4], all_rows[:, 5] != 0
+    chunk_of[where], row_of[where], status[where], usable[where] = (
+        all_rows[:, 0],
+        all_rows[:, 1],
+        all_rows[:, 4],
+        all_rows[:, 5] != 0,
+    )
     indices = all_frames[:, 0].astype(np.int32)
     for track, known in motion_frames.items():
         # A killed run may have smoothed frames whose rows never reached the disk.

@@ -11,8 +11,21 @@ from numpy.typing import NDArray
 
 from .body import BodyData, load_body, skin
 from .take_format import (
-    BODY_FILE, HELD, HYPOTHESIS_FIELDS, MOTION_FIELDS, ROW_FIELDS, STATUS_NAMES, TRACKS, Manifest, RunStatus, Shape,
-    TakeHeader, columns_of, damaged, file_sha256, read_manifest,
+    BODY_FILE,
+    HELD,
+    HYPOTHESIS_FIELDS,
+    MOTION_FIELDS,
+    ROW_FIELDS,
+    STATUS_NAMES,
+    TRACKS,
+    Manifest,
+    RunStatus,
+    Shape,
+    TakeHeader,
+    columns_of,
+    damaged,
+    file_sha256,
+    read_manifest,
 )  # fmt: skip
 from .take_index import TakeIndex, read_index, read_motion
 from .take_rows import ChunkFiles, LazyRows
@@ -23,17 +36,19 @@ SKIN_SLICE = 64
 
 
 class Take:
-    """What ``read_take`` gives. Float arrays are NaN where ``valid`` is False, and where a frame has no such value.
+    """What ``read_take`` gives. Float arrays are NaN where a person has no row or the row no such value.
 
-    Attributes: folder; header; run_status (``running`` while it grows); message; raw (raw rows instead of smoothed motion);
-    track_ids (P,) int32; times (F,) float64 seconds from the clip's first frame; frame_indices (F,) int32; focal (F,) pixels;
-    valid (P,F) bool; status (P,F) uint8, indices into ``status_names``; smoothed (P,F) bool.
+    Attributes: folder; header; run_status (``running`` while it grows); message; raw (raw rows instead of smoothed
+    motion); track_ids (P,) int32; times (F,) float64 seconds from the clip's first frame; frame_indices (F,) int32;
+    focal (F,) pixels; valid (P,F) bool; status (P,F) uint8, indices into ``status_names``; smoothed (P,F) bool.
     Positions along F are 0..F-1; ``frame_indices`` tells the frame of the clip each one is.
     """
 
     status_names = STATUS_NAMES
 
-    def __init__(self, folder: Path, manifest: Manifest, index: TakeIndex, motion: dict[int, tuple[Array, Array]], raw: bool) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, index: TakeIndex, motion: dict[int, tuple[Array, Array]], raw: bool
+    ) -> None:
         self.folder = folder
         self.raw = raw
         self.header: TakeHeader = manifest.header
@@ -81,7 +96,8 @@ class Take:
         """One field of one person -> (n, ...) float32 without touching the rest of the disk.
 
         name: a key of ROW_FIELDS (``betas`` are those of the row, or of the smoothed track), ``hypotheses_pose``,
-        ``hypotheses_transl``, ``hypotheses_joints``, ``hypotheses_score``, ``vertex_std`` or ``vertices``. person: 0..P-1.
+        ``hypotheses_transl``, ``hypotheses_joints``, ``hypotheses_score``, ``vertex_std`` or ``vertices``.
+        person: 0..P-1; frames: positions 0..F-1.
         """
         at = self._positions(frames)
         chunks, rows = self._index.chunk_of[person, at], self._index.row_of[person, at]
@@ -204,12 +220,16 @@ class Take:
     @property
     def vertex_std(self) -> LazyRows:
         """(P,F,V) metres, on disk until indexed."""
-        return LazyRows(lambda person, at: self.read("vertex_std", person, at), *self.valid.shape, (self.n_vertices,))
+        return LazyRows(
+            lambda person, at: self.read("vertex_std", person, at), self.n_people, self.n_frames, (self.n_vertices,)
+        )
 
     @property
     def vertices(self) -> LazyRows:
         """(P,F,V,3) raw model vertices where the run kept them (NaN elsewhere; ``decode`` gives the body), on disk."""
-        return LazyRows(lambda person, at: self.read("vertices", person, at), *self.valid.shape, (self.n_vertices, 3))
+        return LazyRows(
+            lambda person, at: self.read("vertices", person, at), self.n_people, self.n_frames, (self.n_vertices, 3)
+        )
 
     @cached_property
     def has_vertices(self) -> bool:

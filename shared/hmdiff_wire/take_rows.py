@@ -23,8 +23,10 @@ class ChunkFiles:
         self._n_rows = n_rows
         self._open: OrderedDict[tuple[int, str], NDArray[Any]] = OrderedDict()
 
-    def gather(self, name: str, chunks: IntArray, rows: IntArray, columns: tuple[int, int] | None, tail: Shape) -> NDArray[np.float32]:
-        """Rows (chunks[i], rows[i]) of the file ``name`` -> (n, *tail) float32, NaN where chunks is -1 or lacks that file.
+    def gather(
+        self, name: str, chunks: IntArray, rows: IntArray, columns: tuple[int, int] | None, tail: Shape
+    ) -> NDArray[np.float32]:
+        """Rows (chunks[i], rows[i]) of the file ``name`` -> (n, *tail) float32, NaN where a chunk is -1 or lacks it.
 
         columns: the part of the last axis to take, None for all. Errors: ``take.damaged``.
         """
@@ -68,7 +70,9 @@ class ChunkFiles:
         except (OSError, ValueError, EOFError) as error:
             raise damaged(self._folder, f"{path}: {error}") from error
         if array.ndim < 2 or len(array) != self._n_rows[number] or array.dtype.kind != "f":
-            raise damaged(self._folder, f"{path} holds {array.dtype} {array.shape}, expected {self._n_rows[number]} rows")
+            raise damaged(
+                self._folder, f"{path} holds {array.dtype} {array.shape}, expected {self._n_rows[number]} rows"
+            )
         self._open[key] = array
         if len(self._open) > OPEN_FILES:
             self._open.popitem(last=False)
@@ -78,8 +82,8 @@ class ChunkFiles:
 class LazyRows:
     """A (P, F, ...) float32 array that stays on disk; NaN where a person is not there.
 
-    ``rows[person, frames]`` reads one person's frames (an int, a slice or a sequence of positions) and gives (n, ...), or
-    (...) for an int; ``numpy.asarray(rows)`` reads all of it.
+    ``rows[person, frames]`` reads one person's frames (an int, a slice or a sequence of positions) and gives
+    (n, ...), or (...) for an int; ``numpy.asarray(rows)`` reads all of it.
     """
 
     def __init__(self, read: Any, n_people: int, n_frames: int, tail: Shape) -> None:

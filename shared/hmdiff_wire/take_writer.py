@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,30 @@ from numpy.typing import NDArray
 from .body import load_body
 from .errors import HmdiffError
 from .take_format import (
-    ABSENT, BODY_FILE, CHUNKS, HYPOTHESIS_FIELDS, MANIFEST, MOTION_FIELDS, N_BETAS, ROW_FIELDS, STATUS_CODE, TRACKS,
-    Manifest, PersonFrame, RunStatus, Shape, TakeHeader, chunk_name, columns_of, damaged, file_sha256, load_array,
-    read_manifest, replace, save_array, size_of, write_manifest,
-)  # fmt: skip
+    BODY_FILE,
+    CHUNKS,
+    MANIFEST,
+    MOTION_FIELDS,
+    ROW_FIELDS,
+    TRACKS,
+    Manifest,
+    PersonFrame,
+    RunStatus,
+    TakeHeader,
+    chunk_name,
+    columns_of,
+    damaged,
+    file_sha256,
+    load_array,
+    read_manifest,
+    replace,
+    save_array,
+    write_manifest,
+)
+from .take_pack import PackedRow, block, pack_row, padded_betas
 
 CHUNK_FRAMES = 32
 BUFFER_BYTES = 32 << 20
-
-
-@dataclass(frozen=True, eq=False)
-class _Row:
-    index: tuple[int, int, int, int]
-    values: NDArray[np.float32]
-    hypotheses: NDArray[np.float32]
-    vertex_std: NDArray[np.float16]
-    vertices: NDArray[np.float32] | None
 
 
 class TakeWriter:
@@ -42,13 +49,19 @@ class TakeWriter:
         self._manifest = manifest
         self._chunk_frames = chunk_frames
         self._frames: list[tuple[int, float, float]] = []
-        self._rows: list[_Row] = []
+        self._rows: list[PackedRow] = []
         self._bytes = 0
         self._last_time = -np.inf
 
     @classmethod
     def create(
-        cls, folder: Path, header: TakeHeader, body_file: Path, *, overwrite: bool = False, chunk_frames: int = CHUNK_FRAMES
+        cls,
+        folder: Path,
+        header: TakeHeader,
+        body_file: Path,
+        *,
+        overwrite: bool = False,
+        chunk_frames: int = CHUNK_FRAMES,
     ) -> TakeWriter:
         """Start a take; the body file is copied into it and its checksum put into the header.
 
@@ -117,12 +130,13 @@ class TakeWriter:
         return self._bytes
 
     def write_frame(self, frame_index: int, time: float, focal: float, rows: Sequence[PersonFrame]) -> None:
-        """Add a frame: indices and times (seconds) rise from call to call; ``rows`` may be empty. ValueError if misused."""
+        """Add a frame: indices and times (seconds) must rise, else ValueError; ``rows`` may be empty."""
         if frame_index < self.next_frame or time <= self._last_time or not np.isfinite((time, focal)).all():
             raise ValueError(f"frame {frame_index} at {time} s does not follow frame {self.next_frame - 1}")
         if len({row.track_id for row in rows}) != len(rows):
             raise ValueError(f"frame {frame_index} has a track twice")
-        packed = [self._pack(row) for row in rows]
+        place, counts = len(self._frames), (self.header.n_hypotheses, self._manifest.n_vertices)
+        packed = [pack_row(row, place, *counts) for row in rows]
         self._frames.append((frame_index, time, focal))
         self._last_time = time
         for row in packed:
@@ -164,7 +178,10 @@ class TakeWriter:
             raise ValueError("frame indices of a track must rise")
         values = {"pose": pose, "transl": transl, "joints": joints, "joints_2d": joints_2d}
         motion = np.concatenate(
-            [_block(values[name], (len(indices), *shape), name).reshape(len(indices), -1) for name, shape in MOTION_FIELDS.items()],
+            [
+                block(values[name], (len(indices), *shape), name).reshape(len(indices), -1)
+                for name, shape in MOTION_FIELDS.items()
+            ],
             axis=1,
         )
         if not np.isfinite(motion).all():
@@ -177,7 +194,7 @@ class TakeWriter:
                 shutil.rmtree(folder)
             folder.mkdir(parents=True)
             save_array(folder / "frames.npy", indices.astype("<i4"))
-            save_array(folder / "betas.npy", _betas(betas))
+            save_array(folder / "betas.npy", padded_betas(betas))
             save_array(folder / "motion.npy", motion.astype("<f4"))
         self._announce(tracks={**self._manifest.tracks, track_id: name})
         if before:
@@ -201,41 +218,6 @@ class TakeWriter:
         self._manifest = with_changes(self._manifest, **changes)
         with _disk_errors(self.folder):
             write_manifest(self.folder, self._manifest)
-
-    def _pack(self, row: PersonFrame) -> _Row:
-        code = STATUS_CODE[row.status]
-        if code == ABSENT or row.track_id < 0:
-            raise ValueError(f"a row of track {row.track_id} cannot be {row.status!r}")
-        values = np.concatenate(
-            [
-                (_betas(row.betas) if name == "betas" else _block(getattr(row, name), shape, name)).reshape(-1)
-                for name, shape in ROW_FIELDS.items()
-            ]
-        )
-        columns, _ = columns_of(ROW_FIELDS)
-        usable = np.isfinite(values[columns["betas"][0] : columns["joints"][1]]).all()
-        std = np.asarray(row.vertex_std, np.float16).reshape(-1)
-        if not len(std):
-            std = np.full(self._manifest.n_vertices, np.nan, np.float16)
-        vertices = None if row.vertices is None else _block(row.vertices, (self._manifest.n_vertices, 3), "vertices").copy()
-        return _Row(
-            index=(len(self._frames), int(row.track_id), code, int(usable)),
-            values=values,
-            hypotheses=self._pack_hypotheses(row),
-            vertex_std=_block(std, (self._manifest.n_vertices,), "vertex_std", np.float16).copy(),
-            vertices=vertices,
-        )
-
-    def _pack_hypotheses(self, row: PersonFrame) -> NDArray[np.float32]:
-        columns, width = columns_of(HYPOTHESIS_FIELDS)
-        packed = np.full((self.header.n_hypotheses, width), np.nan, np.float32)
-        count = len(row.hypotheses_pose)
-        if count > len(packed):
-            raise ValueError(f"{count} hypotheses where the header says {len(packed)}")
-        for name, shape in HYPOTHESIS_FIELDS.items():
-            block = _block(getattr(row, f"hypotheses_{name}"), (count, *shape), f"hypotheses_{name}")
-            packed[:count, slice(*columns[name])] = block.reshape(count, size_of(shape))
-        return packed
 
     def _chunk_arrays(self) -> dict[str, NDArray[Any]]:
         rows, width = self._rows, columns_of(ROW_FIELDS)[1]
@@ -261,27 +243,11 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise HmdiffError(
-            "take.not_writable", f"The folder {folder} cannot be written.",
-            "Choose a folder you may write to, on a disk with free space; a take that was begun can be resumed.", repr(error),
-        ) from error  # fmt: skip
-
-
-def _block(value: NDArray[Any], shape: Shape, name: str, dtype: Any = np.float32) -> NDArray[Any]:
-    array = np.asarray(value, dtype)
-    if array.shape != shape and array.size == size_of(shape) and array.ndim <= 2:
-        array = array.reshape(shape)
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-    return array
-
-
-def _betas(value: NDArray[Any]) -> NDArray[np.float32]:
-    betas = np.zeros(N_BETAS, np.float32)
-    given = np.asarray(value, np.float32).reshape(-1)
-    if len(given) > N_BETAS:
-        raise ValueError(f"{len(given)} betas, at most {N_BETAS}")
-    betas[: len(given)] = given
-    return betas
+            "take.not_writable",
+            f"The folder {folder} cannot be written.",
+            "Choose a folder you may write to, on a disk with free space; a take that was begun can be resumed.",
+            repr(error),
+        ) from error
 
 
 def _chunk(folder: Path, number: int) -> Path:

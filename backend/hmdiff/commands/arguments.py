@@ -9,8 +9,9 @@ from pathlib import Path
 PRESETS = ("default", "paper")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 STAGES = ("regressor", "denoiser", "mesh", "all")
-POSE_OUTPUTS = (".npz", ".blend", ".glb", ".png")
-ANIMATE_OUTPUTS = (".npz", ".blend", ".glb", ".mp4")
+BLENDER_OUTPUTS = (".blend", ".glb", ".fbx", ".bvh")
+POSE_OUTPUTS = (".npz", ".png", *BLENDER_OUTPUTS)
+ANIMATE_OUTPUTS = (".npz", ".mp4", *BLENDER_OUTPUTS)
 
 Box = tuple[float, float, float, float]
 FrameRange = tuple[int | None, int | None]
@@ -63,7 +64,9 @@ def box(text: str) -> Box:
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not four numbers x0,y0,x1,y1") from None
     if not all(map(math.isfinite, (x0, y0, x1, y1))) or x1 <= x0 or y1 <= y0:
-        raise argparse.ArgumentTypeError(f"'{text}' is an empty box; x0,y0 is the upper left corner, x1,y1 the lower right")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is an empty box; x0,y0 is the upper left corner, x1,y1 the lower right"
+        )
     return x0, y0, x1, y1
 
 
@@ -98,13 +101,15 @@ def add_footage(parser: argparse.ArgumentParser) -> None:
         help="where a person is, in pixels (write --boxes=-5,... when it begins below zero); give it once per person, "
         "nobody else is looked for",
     )  # fmt: skip
-    parser.add_argument("--keypoints", type=Path, metavar="FILE", help="COCO-17 or OpenPose BODY_25 JSON (or its folder)")
+    parser.add_argument(
+        "--keypoints", type=Path, metavar="FILE", help="COCO-17 or OpenPose BODY_25 JSON, or its folder"
+    )
     parser.add_argument("--masks", type=Path, metavar="DIR", help="person masks that belong to --keypoints")
     parser.add_argument("--body", type=Path, metavar="FILE", help="a body in SMPL's format (default: the free body)")
     parser.add_argument("--focal", type=positive, metavar="PX", help="focal length in pixels, where you know it")
     parser.add_argument("--vertices", action="store_true", help="also store every vertex in the .npz (large)")
-    parser.add_argument("--take", type=Path, metavar="FOLDER", help="keep the take (all data of the run) in this folder")
-    parser.add_argument("--blender", metavar="PROGRAM", help="the Blender that writes .blend and .glb (default: bpy)")
+    parser.add_argument("--take", type=Path, metavar="FOLDER", help="keep the take, all data of the run, here")
+    parser.add_argument("--blender", metavar="PROGRAM", help="the Blender that writes .blend, .glb ... (default: bpy)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -125,7 +130,7 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", type=Path, metavar="VIDEO", help="a video, or a folder of numbered pictures")
     add_out(parser, ANIMATE_OUTPUTS)
     add_footage(parser)
-    parser.add_argument("--range", type=frame_range, metavar="A:B", help="only frames A to B (counted from 0, without B)")
+    parser.add_argument("--range", type=frame_range, metavar="A:B", help="only frames A to B, from 0, without B")
     parser.add_argument(
         "--smooth", type=not_negative, metavar="SECONDS", help="strength of the smoothing; 0 turns it off"
     )
@@ -136,7 +141,9 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, action="append", default=[], metavar="PATH",
         help="mocap: a mocap_cmu_*.npz, or a folder of AMASS-style .npz or CMU .bvh files; may be given several times",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("runs/train"), metavar="DIR", help="checkpoints and curves (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/train"), metavar="DIR", help="checkpoints and curves (%(default)s)"
+    )
     parser.add_argument("--stage", choices=STAGES, default="all", help="what to train (%(default)s)")
     parser.add_argument("--preset", choices=PRESETS, default="default", help="which model (%(default)s)")
     parser.add_argument("--minutes", type=positive, metavar="N", help="stop each stage after N minutes")

@@ -7,15 +7,14 @@ from pathlib import Path
 
 from hmdiff_wire.errors import HmdiffError
 
-from .arguments import ANIMATE_OUTPUTS, POSE_OUTPUTS
-from .blender import find_blender
+from .arguments import ANIMATE_OUTPUTS, BLENDER_OUTPUTS, POSE_OUTPUTS
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic"}
 VIDEOS = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".mts", ".wmv", ".gif"}
 
 
 def check_arguments(args: argparse.Namespace) -> None:
-    """Raise the HmdiffError a person should see before a minute is spent. Kinds: usage, input.*, output.*, blender.*."""
+    """Raise the error a person should see before a minute is spent. Kinds: usage, input.*, output.*, blender.*."""
     if args.command == "pose":
         check_footage(args, args.image, POSE_OUTPUTS)
     elif args.command == "animate":
@@ -36,7 +35,9 @@ def check_arguments(args: argparse.Namespace) -> None:
 def check_footage(args: argparse.Namespace, source: Path, kinds: tuple[str, ...]) -> None:
     check_source(args.command, source)
     if not args.out and not args.take:
-        raise HmdiffError("usage", "There is nothing to write.", f"Add -o FILE ending in {spoken(kinds)}, or --take FOLDER.")
+        raise HmdiffError(
+            "usage", "There is nothing to write.", f"Add -o FILE ending in {spoken(kinds)}, or --take FOLDER."
+        )
     for path in args.out:
         must_end_in(path, kinds, args.command)
         must_be_writable(path)
@@ -54,7 +55,9 @@ def check_footage(args: argparse.Namespace, source: Path, kinds: tuple[str, ...]
         raise HmdiffError("input.not_folder", f"{args.masks} is not a folder.", "Give --masks the folder of the masks.")
     if args.take:
         must_be_folder(args.take, "--take")
-    if args.blender or any(path.suffix.lower() in (".blend", ".glb") for path in args.out):
+    if args.blender or any(path.suffix.lower() in BLENDER_OUTPUTS for path in args.out):
+        from ..video.blender_process import find_blender
+
         find_blender(args.blender)
 
 
@@ -85,7 +88,9 @@ def must_be_folder(path: Path, option: str) -> None:
     for part in (path, *path.parents):
         if part.exists():
             if not part.is_dir():
-                raise HmdiffError("output.not_folder", f"{part} is a file, not a folder.", f"Give {option} another path.")
+                raise HmdiffError(
+                    "output.not_folder", f"{part} is a file, not a folder.", f"Give {option} another path."
+                )
             return
 
 

@@ -16,8 +16,7 @@ from hmdiff_wire.body import load_body
 from hmdiff_wire.errors import HmdiffError
 
 from .. import __version__
-from ..detect import assets
-from .blender import HOW_TO_GET, Blender, find_blender
+from ..video.blender_process import find_blender
 from .output import print_json
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -60,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
 
 def install_detector(wheel: str | bool) -> None:
     """Fetch the detector's models if they are missing; ``wheel`` may name a mediapipe wheel to take them from."""
+    from ..detect import assets
+
     if isinstance(wheel, str):
         assets.install_models(Path(wheel))
     elif any(assets.find_model(name) is None for name in (assets.POSE_DETECTION, assets.POSE_LANDMARK)):
@@ -112,6 +113,12 @@ def check_device() -> Check:
 
 
 def check_detector() -> Check:
+    try:
+        from ..detect import assets
+    except ImportError as error:  # a package above is missing; this report is what says which
+        return Check(
+            "detector models", "missing", f"cannot be looked for: {error}", "Install the packages above first."
+        )
     places = [assets.find_model(name) for name in (assets.POSE_DETECTION, assets.POSE_LANDMARK)]
     if None in places:
         return Check("detector models", "missing", f"not in {assets.models_dir()}", "hmdiff doctor --install")
@@ -136,21 +143,20 @@ def check_weights(folder: Path) -> Check:
 
 def check_blender() -> Check:
     try:
-        blender = find_blender(None)
+        command = find_blender()
     except HmdiffError as error:
-        return Check("blender", "absent", f"{error.message} The rest works without.", HOW_TO_GET)
-    return Check("blender", "ok", describe_blender(blender))
+        return Check("blender", "absent", f"{error.message} The rest works without.", error.fix)
+    if command[0] == sys.executable:
+        return Check("blender", "ok", f"the bpy package {importlib.metadata.version('bpy')}")
+    return Check("blender", "ok", f"{command[0]} ({version_of(command[0])})")
 
 
-def describe_blender(blender: Blender) -> str:
-    if blender.is_python:
-        return f"the bpy package {importlib.metadata.version('bpy')}"
+def version_of(program: str) -> str:
     try:
-        answer = subprocess.run([blender.program, "--version"], capture_output=True, text=True, timeout=30, check=False)
-        first = answer.stdout.strip().splitlines()[:1]
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        first = [f"does not answer: {error}"]
-    return f"{blender.program} ({first[0] if first else 'says nothing about its version'})"
+        return f"does not answer: {error}"
+    return next(iter(answer.stdout.splitlines()), "says nothing about its version")
 
 
 def check_optional(distribution: str, extra: str, purpose: str) -> Check:

@@ -61,7 +61,8 @@ class Crop:
 
     def to_crop(self, points: Array) -> Array:
         """Image points (...,2) px -> crop coordinates (...,2), 0..1 inside."""
-        return ((np.asarray(points, np.float32) - self.center) @ self.axes / np.float32(self.size) + 0.5).astype(np.float32)
+        offset = (np.asarray(points, np.float32) - self.center) @ self.axes
+        return (offset / np.float32(self.size) + 0.5).astype(np.float32)
 
     def from_crop(self, points: Array) -> Array:
         """Crop coordinates (...,2) -> image points (...,2) px."""
@@ -93,8 +94,9 @@ class Observation:
     landmarks_z (33,) same px scale as landmarks_2d, relative to the hip centre, away from the camera is positive,
     NaN where unknown; landmarks_world (33,3) metres around the hip centre in camera axes (x right, y down,
     z forward), NaN where unknown; heatmaps (39,64,64) in [0,1] over ``crop`` or None; mask (256,256) in [0,1] over
-    ``crop`` or None; quality: mean heatmap peak of the limb joints (an honest alarm, method notes 4.3: above 0.75
-    good, below 0.5 wrong); source: ``blazepose``, ``coco17`` or ``body25``.
+    ``crop`` or None; quality: mean heatmap peak of the visible landmarks (an honest alarm, method notes 4.3: above
+    0.7 good, below 0.5 wrong; the confidence where the source has no heatmaps); source: ``blazepose``, ``coco17`` or
+    ``body25``.
     """
 
     track_id: int

@@ -96,7 +96,9 @@ def circle_overlap(a: Crop, b: Crop) -> float:
     return inter / (np.pi * (r * r + s * s) - inter)
 
 
-def suppress(candidates: list[PersonCandidate], head_overlap: float = 0.3, circle: float = 0.8) -> list[PersonCandidate]:
+def suppress(
+    candidates: list[PersonCandidate], most_head: float = 0.3, most_circle: float = 0.8
+) -> list[PersonCandidate]:
     """Non-maximum suppression, best score first, on heads as well as on bodies.
 
     Heads tell apart people who stand close together, whose bodies' circles overlap a lot.
@@ -104,7 +106,8 @@ def suppress(candidates: list[PersonCandidate], head_overlap: float = 0.3, circl
     kept: list[PersonCandidate] = []
     for candidate in sorted(candidates, key=lambda c: -c.score):
         if all(
-            box_overlap(candidate.head, other.head) < head_overlap and circle_overlap(candidate.crop, other.crop) < circle
+            box_overlap(candidate.head, other.head) < most_head
+            and circle_overlap(candidate.crop, other.crop) < most_circle
             for other in kept
         ):
             kept.append(candidate)

@@ -49,7 +49,10 @@ def turn_from_matrix(matrix: tuple[float, ...]) -> Turn:
 
 
 def read_info(path: Path) -> tuple[SourceInfo, Turn]:
-    """Open, decode the first picture, close. Errors: ``input.not_found``, ``input.unreadable``, ``input.empty``, ``input.too_large``."""
+    """Open, decode the first picture, close.
+
+    Errors: ``input.not_found``, ``input.unreadable``, ``input.empty``, ``input.too_large``.
+    """
     with _open(path) as container:
         stream = _video_stream(path, container)
         try:
@@ -66,12 +69,22 @@ def read_info(path: Path) -> tuple[SourceInfo, Turn]:
         duration = _duration(container, stream)
         n_frames = stream.frames or (round(duration * fps) if duration else None)
         info = SourceInfo(
-            path, "video", width, height, fps, n_frames, duration, turn.degrees, _focal(container, stream, width, height)
+            path,
+            "video",
+            width,
+            height,
+            fps,
+            n_frames,
+            duration,
+            turn.degrees,
+            _focal(container, stream, width, height),
         )
         return info, turn
 
 
-def read_frames(path: Path, info: SourceInfo, turn: Turn, first: int, end: int | None, notes: list[str]) -> Iterator[Frame]:
+def read_frames(
+    path: Path, info: SourceInfo, turn: Turn, first: int, end: int | None, notes: list[str]
+) -> Iterator[Frame]:
     """Frames first..end-1 with their own times. What is odd about the file is added to ``notes``."""
     index, start, last = 0, None, -math.inf
     with _open(path) as container:
@@ -83,11 +96,11 @@ def read_frames(path: Path, info: SourceInfo, turn: Turn, first: int, end: int |
             time = last + 1 / info.fps if stamp is None or start is None else stamp - start
             # Broken muxers repeat or reverse stamps; everything after needs them to rise.
             time = max(0.0 if index == 0 else time, last + MIN_STEP)
-            if end is not None and index >= end:
-                return
             if index >= first:
                 yield Frame(index, time, _upright(picture, info, turn))
             index, last = index + 1, time
+            if index == end:
+                return
     if info.n_frames and index < info.n_frames * 0.95 - 1:
         notes.append(f"The video names {info.n_frames} frames but only {index} could be read.")
 
@@ -141,15 +154,15 @@ def _pictures(container: InputContainer, stream: VideoStream, notes: list[str]) 
 def _upright(picture: VideoFrame, info: SourceInfo, turn: Turn) -> Image:
     width, height = (info.height, info.width) if turn.transpose else (info.width, info.height)
     # A stream may change its size midway; every frame leaves at the size the first one had.
-    return turn.apply(picture.to_ndarray(format="rgb24", width=width, height=height))
+    return turn.apply(np.asarray(picture.to_ndarray(format="rgb24", width=width, height=height), np.uint8))
 
 
 def _turn(frame: VideoFrame) -> Turn:
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            values = struct.unpack("=9i", bytes(data)[:36])
-            return turn_from_matrix((values[0], values[1], values[3], values[4]))
-    return Turn()
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return Turn()
+    values = struct.unpack("=9i", bytes(data)[:36])
+    return turn_from_matrix((values[0], values[1], values[3], values[4]))
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:

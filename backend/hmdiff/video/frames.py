@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-
 from hmdiff_wire.errors import HmdiffError
+from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 MAX_PIXELS = 200_000_000
@@ -17,7 +16,7 @@ MAX_PIXELS = 200_000_000
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """index: 0-based in the footage's own order; time: seconds from its first frame; image_rgb (H,W,3) uint8, upright."""
+    """index: 0-based in the footage's own order; time: seconds from its first; image_rgb (H,W,3) uint8, upright."""
 
     index: int
     time: float
@@ -49,9 +48,11 @@ def not_found(path: Path) -> HmdiffError:
 
 def not_footage(path: Path, detail: str) -> HmdiffError:
     return HmdiffError(
-        "input.unreadable", f"{path.name} is not a video or image that can be read.",
-        "Use a common format such as MP4, MOV, JPEG or PNG; a file that stops early may have to be copied again.", detail,
-    )  # fmt: skip
+        "input.unreadable",
+        f"{path.name} is not a video or image that can be read.",
+        "Use a common format such as MP4, MOV, JPEG or PNG; a file that stops early may have to be copied again.",
+        detail,
+    )
 
 
 def empty(path: Path, detail: str = "") -> HmdiffError:

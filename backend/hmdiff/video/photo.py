@@ -68,8 +68,8 @@ def photo_size(path: Path) -> tuple[int, int]:
 def focal_from_exif(values: dict[int, Any], width: int, height: int) -> float | None:
     """EXIF values of a picture of width x height stored pixels -> focal length in pixels, or None.
 
-    FocalLengthIn35mmFilm is tied to the diagonal (CIPA DCG-001), which also holds for 4:3 sensors. A picture whose sides no longer
-    have the ratio EXIF names was cropped, and then no figure in it can be trusted.
+    FocalLengthIn35mmFilm is tied to the diagonal (CIPA DCG-001), which also holds for 4:3 sensors. A picture whose
+    sides no longer have the ratio EXIF names was cropped, and then no figure in it can be trusted.
     """
     stored_width, stored_height = _number(values.get(PIXEL_WIDTH)), _number(values.get(PIXEL_HEIGHT))
     if stored_width and stored_height:

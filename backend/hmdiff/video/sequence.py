@@ -21,13 +21,19 @@ def is_pattern(path: Path) -> bool:
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key under which frame 2 comes before frame 10."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.lower()) for part in re.split(r"(\d+)", name) if part]
+    return [
+        (0, int(part), "") if part.isdecimal() else (1, 0, part.lower()) for part in re.split(r"(\d+)", name) if part
+    ]
 
 
 def sequence_files(path: Path) -> list[Path]:
     """The images of a folder or pattern in counting order. Errors: ``input.empty``, ``input.not_found``."""
     if path.is_dir():
-        files = [entry for entry in path.iterdir() if entry.suffix.lower() in PHOTO_SUFFIXES and not entry.name.startswith(".")]
+        files = [
+            entry
+            for entry in path.iterdir()
+            if entry.suffix.lower() in PHOTO_SUFFIXES and not entry.name.startswith(".")
+        ]
     else:
         if not path.parent.is_dir():
             raise HmdiffError("input.not_found", f"There is no folder {path.parent}.", "Check the path.")
@@ -50,7 +56,9 @@ def read_sequence(files: list[Path], info: SourceInfo, first: int, end: int | No
     for index in range(first, len(files) if end is None else min(end, len(files))):
         image = read_photo(files[index]).image_rgb
         if image.shape[:2] != (info.height, info.width):
-            raise not_footage(files[index], f"{image.shape[1]} x {image.shape[0]}, the first is {info.width} x {info.height}")
+            raise not_footage(
+                files[index], f"{image.shape[1]} x {image.shape[0]}, the first is {info.width} x {info.height}"
+            )
         yield Frame(index, index / info.fps, image)
 
 

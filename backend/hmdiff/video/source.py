@@ -38,7 +38,7 @@ class Source:
         return max(0, end - self._first)
 
     def starting_at(self, index: int) -> Source:
-        """The same footage from frame ``index`` on (or from its range's start where that is later), to go on after a kill."""
+        """The same footage from frame ``index`` on, or from its range's start where that is later."""
         return Source(self.info, self._turn, self._files, max(self._first, index), self._end)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -58,9 +58,13 @@ def open_source(path: Path, frame_range: tuple[int, int | None] | None = None, f
     path = Path(path)
     first, end = frame_range or (0, None)
     if first < 0 or (end is not None and end <= first):
-        raise HmdiffError("input.range", f"The frame range {first}:{end} is empty.", "Give a first frame and a later end.")
+        raise HmdiffError(
+            "input.range", f"The frame range {first}:{end} is empty.", "Give a first frame and a later end."
+        )
     if fps is not None and not 0.01 <= fps <= 10_000:
-        raise HmdiffError("input.fps", f"{fps} frames per second cannot be right.", "Give the rate the images were taken at.")
+        raise HmdiffError(
+            "input.fps", f"{fps} frames per second cannot be right.", "Give the rate the images were taken at."
+        )
     if path.is_dir() or is_pattern(path):
         files = sequence_files(path)
         source = Source(sequence_info(path, files, fps or DEFAULT_SEQUENCE_FPS), Turn(), files, first, end)
@@ -69,7 +73,9 @@ def open_source(path: Path, frame_range: tuple[int, int | None] | None = None, f
     elif path.suffix.lower() in PHOTO_SUFFIXES:
         photo = read_photo(path)
         height, width = photo.image_rgb.shape[:2]
-        source = Source(SourceInfo(path, "image", width, height, 1.0, 1, None, focal_px=photo.focal_px), Turn(), [], first, end)
+        source = Source(
+            SourceInfo(path, "image", width, height, 1.0, 1, None, focal_px=photo.focal_px), Turn(), [], first, end
+        )
     else:
         info, turn = read_info(path)
         source = Source(info, turn, [], first, end)
@@ -85,7 +91,9 @@ def parse_range(text: str) -> tuple[int, int | None]:
         first_text, end_text = text.split(":")
         first, end = int(first_text or 0), int(end_text) if end_text else None
     except ValueError as error:
-        raise HmdiffError("input.range", f"{text!r} is not a frame range.", "Write it as A:B, for example 0:120.") from error
+        raise HmdiffError(
+            "input.range", f"{text!r} is not a frame range.", "Write it as A:B, for example 0:120."
+        ) from error
     if first < 0 or (end is not None and end <= first):
         raise HmdiffError("input.range", f"The frame range {text} is empty.", "Give a first frame and a later end.")
     return first, end

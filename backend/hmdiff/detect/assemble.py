@@ -1,0 +1,104 @@
+"""From the landmark network's reading to an Observation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .landmarks import Reading, heatmap_quality
+from .observation import LIMB_SLOTS, N_LANDMARKS, Array, Crop, Observation
+
+Z_SCALE = 0.27
+"""The network's z is exaggerated; times this it is in the scale of its x and y (measured, see tests)."""
+_LIMBS = np.array(LIMB_SLOTS)
+_TRUNCATED_JOINTS = 3
+_BOX_PAD = 0.06
+_MASK_REACH = 0.2
+
+
+def inside_image(points: Array, width: int, height: int) -> Array:
+    """points (...,2) px -> (...) bool."""
+    return ((points >= 0) & (points < np.array([width, height]))).all(-1)
+
+
+def reading_quality(reading: Reading, width: int, height: int) -> float:
+    """``heatmap_quality`` over the landmarks that lie in the image."""
+    inside = inside_image(reading.image_points, width, height)
+    return heatmap_quality(reading.heatmaps, reading.visibility, inside)
+
+
+def person_box(reading: Reading, width: int, height: int) -> Array:
+    """(4,) px around the landmarks the network sees and the person's mask near them, clipped to the image."""
+    points = reading.image_points[:N_LANDMARKS]
+    seen = (reading.confidence[:N_LANDMARKS] > 0.5) & inside_image(points, width, height)
+    if np.count_nonzero(seen) < 3:
+        seen = inside_image(points, width, height)
+    if not seen.any():
+        points, seen = reading.crop.corners(), np.ones(4, bool)
+    low, high = points[seen].min(0), points[seen].max(0)
+    side = float((high - low).max())
+    rows, columns = np.nonzero(reading.mask[::4, ::4] > 0.5)
+    if len(rows):
+        person = reading.crop.from_crop((np.stack([columns, rows], -1) * 4 + 2).astype(np.float32) / len(reading.mask))
+        near = ((person > low - _MASK_REACH * side) & (person < high + _MASK_REACH * side)).all(-1)
+        if near.any():
+            low, high = np.minimum(low, person[near].min(0)), np.maximum(high, person[near].max(0))
+    else:
+        low, high = low - _BOX_PAD * side, high + _BOX_PAD * side
+    limits = np.array([width, height], np.float32)
+    return np.concatenate([np.clip(low, 0, limits), np.clip(high, 0, limits)]).astype(np.float32)
+
+
+def body_status(box: Array, landmarks_2d: Array, width: int, height: int, tiny_height: float) -> str:
+    """``tiny``, ``truncated`` (three or more limb joints, or both hips, outside the image) or ``ok``."""
+    if max(box[2] - box[0], box[3] - box[1]) < tiny_height:
+        return "tiny"
+    inside = inside_image(landmarks_2d, width, height)
+    if np.count_nonzero(~inside[_LIMBS]) >= _TRUNCATED_JOINTS or not inside[[23, 24]].any():
+        return "truncated"
+    return "ok"
+
+
+def observe(
+    reading: Reading, width: int, height: int, track_id: int = -1, box: Array | None = None, tiny_height: float = 48.0
+) -> Observation:
+    """The Observation of a reading; ``box`` overrides the box found. Landmarks outside the image keep their place, with
+    no confidence: the network only guesses there."""
+    points = reading.image_points[:N_LANDMARKS]
+    box = person_box(reading, width, height) if box is None else np.asarray(box, np.float32)
+    world = reading.camera_world
+    inside = inside_image(points, width, height)
+    return Observation(
+        track_id=track_id,
+        status=body_status(box, points, width, height, tiny_height),
+        box=box,
+        crop=reading.crop,
+        landmarks_2d=points,
+        confidence=np.where(inside, reading.confidence[:N_LANDMARKS], 0.0).astype(np.float32),
+        landmarks_z=(reading.z[:N_LANDMARKS] * np.float32(Z_SCALE * reading.crop.size)).astype(np.float32),
+        landmarks_world=world,
+        heatmaps=reading.heatmaps,
+        mask=reading.mask,
+        quality=reading_quality(reading, width, height),
+        source="blazepose",
+    )
+
+
+def nothing(track_id: int, status: str, box: Array, crop: Crop | None = None, source: str = "blazepose") -> Observation:
+    """A person who could not be read in this frame: ``missed`` or ``dark``, no landmark has confidence."""
+    box = np.asarray(box, np.float32)
+    centre = (box[:2] + box[2:]) / 2
+    return Observation(
+        track_id=track_id,
+        status=status,
+        box=box,
+        crop=crop or Crop(centre, float(max(*(box[2:] - box[:2]), 1.0))),
+        landmarks_2d=np.tile(centre, (N_LANDMARKS, 1)).astype(np.float32),
+        confidence=np.zeros(N_LANDMARKS, np.float32),
+        landmarks_z=np.full(N_LANDMARKS, np.nan, np.float32),
+        landmarks_world=np.full((N_LANDMARKS, 3), np.nan, np.float32),
+        heatmaps=None,
+        mask=None,
+        quality=0.0,
+        source=source,
+    )
+

@@ -1,0 +1,1 @@
+"""Training on synthetic people: losses, the loop, checkpoints. Needs torch and numpy only, so that it runs anywhere."""

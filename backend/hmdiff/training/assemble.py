@@ -1,0 +1,54 @@
+"""Put body, mocap and noise together into streams for training and for held-out checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..bodies.hierarchy import Hierarchy, load_hierarchy
+from ..bodies.joint_maps import JointMaps, fit_joint_maps, read_landmark_regressor
+from ..bodies.model import BodyModel, load_free_body
+from ..synthesis.batch import Batch, SyntheticStream
+from ..synthesis.noise import NoiseModel
+from ..synthesis.people import make_setup
+from ..synthesis.poses import load_pose_pool
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The free body with everything derived from it."""
+
+    body: BodyModel
+    hierarchy: Hierarchy
+    maps: JointMaps
+
+
+def assemble_body() -> Assembly:
+    """The free body, its hierarchy and its joint maps."""
+    body = load_free_body()
+    hierarchy = load_hierarchy(body.data)
+    return Assembly(body, hierarchy, fit_joint_maps(body, hierarchy, read_landmark_regressor(body.data)))
+
+
+def make_stream(
+    parts: Assembly, data: Path, split: str, device: torch.device | str, heatmaps: bool, noise: NoiseModel | None = None
+) -> SyntheticStream:
+    """split ``train`` augments poses, ``test`` (held-out subjects) does not."""
+    setup = make_setup(load_pose_pool(data, split), parts.body, parts.hierarchy, parts.maps, device, augment=split == "train")
+    faces = torch.from_numpy(parts.hierarchy.faces[1]).to(device)
+    return SyntheticStream(setup, faces, noise or NoiseModel(), heatmaps=heatmaps)
+
+
+def held_out_batch(stream: SyntheticStream, count: int, seed: int = 12345) -> Batch:
+    """A fixed batch of people for watching the training."""
+    with torch.no_grad():
+        return stream.draw(count, torch.Generator(device=stream.setup.device).manual_seed(seed))
+
+
+def mean_mesh(stream: SyntheticStream, count: int = 4096) -> torch.Tensor:
+    """Mean root-centred mesh (431,3) over people as the camera sees them."""
+    generator = torch.Generator(device=stream.setup.device).manual_seed(7)
+    with torch.no_grad():
+        return torch.stack([stream.draw(512, generator).people.vertices.mean(0) for _ in range(max(1, count // 512))]).mean(0)

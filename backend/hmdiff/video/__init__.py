@@ -1,0 +1,1 @@
+"""Footage in, takes and pictures out."""

@@ -24,7 +24,8 @@ from typing import Iterator, Sequence  # noqa: UP035 - an older Python must get 
 ROOT = Path(__file__).resolve().parent
 STAMP = "hmdiff-stamp.json"
 NUMPY = "numpy==1.26.4"  # what Blender 4.2 to 5.0 carries; bpy alone would pull a newer one
-OTHER_BLENDERS = {".venv-bpy42": "bpy==4.2.23", ".venv-bpy50": "bpy==5.0.1"}
+BPY_ENVS = ROOT / ".venv-bpy"  # the folder tests/blender/test_versions.py looks into, one environment per version
+OTHER_BLENDERS = {"4.2": "bpy==4.2.23", "5.0": "bpy==5.0.1"}
 CORE_PROBE = "numpy scipy torch safetensors ai_edge_litert.interpreter av cv2 PIL.Image zmq hmdiff.cli hmdiff_wire"
 EXTRA_PROBES = {
     "blender": "bpy",
@@ -64,6 +65,10 @@ class Environment:
     probe: str
     fingerprint: str
     extras: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return str(self.folder.relative_to(ROOT) if ROOT in self.folder.parents else self.folder)
 
     @property
     def python(self) -> Path:
@@ -108,9 +113,9 @@ def main_environment(extras: set[str]) -> Environment:
     return Environment(folder, installs, probe, fingerprint, everything)
 
 
-def blender_environment(name: str) -> Environment:
-    spec = OTHER_BLENDERS[name]
-    return Environment(ROOT / name, ((spec, NUMPY, "pytest"),), "bpy numpy pytest", digest(spec, NUMPY))
+def blender_environment(version: str) -> Environment:
+    spec = OTHER_BLENDERS[version]
+    return Environment(BPY_ENVS / version, ((spec, NUMPY, "pytest"),), "bpy numpy pytest", digest(spec, NUMPY))
 
 
 def read_stamp(folder: Path) -> dict:
@@ -139,9 +144,9 @@ def ensure(env: Environment) -> Path:
             raise
         if not ours:
             raise DevError(
-                f"{env.folder.name} was not made by dev.py and cannot be used. Move it away and run this again."
+                f"{env.name} was not made by dev.py and cannot be used. Move it away and run this again."
             ) from None
-        say(f"{env.folder.name} is damaged and is made anew")
+        say(f"{env.name} is damaged and is made anew")
         shutil.rmtree(env.folder)
         build(env)
     return env.python
@@ -149,15 +154,15 @@ def ensure(env: Environment) -> Path:
 
 def build(env: Environment) -> None:
     if not works(env.python):
-        with step(f"making {env.folder.name}"):
+        with step(f"making {env.name}"):
             call([find_python(), "-m", "venv", "--clear", str(env.folder)], "The environment could not be made.")
     write_stamp(env, complete=False)
     for packages in env.installs:
-        with step(f"installing {' '.join(packages)} into {env.folder.name} (downloads once; this can take minutes)"):
+        with step(f"installing {' '.join(packages)} into {env.name} (downloads once; this can take minutes)"):
             pip = [str(env.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *packages]
             call(pip, "Something could not be installed; pip says above what and why.")
-    with step(f"checking {env.folder.name}"):
-        call([str(env.python), "-c", CHECK, *env.probe.split()], f"{env.folder.name} is not whole.")
+    with step(f"checking {env.name}"):
+        call([str(env.python), "-c", CHECK, *env.probe.split()], f"{env.name} is not whole.")
     write_stamp(env, complete=True)
 
 
@@ -198,7 +203,7 @@ def step(text: str) -> Iterator[None]:
     say(f"{text} ...")
     started = time.monotonic()
     yield
-    say(f"  done in {time.monotonic() - started:.0f} s")
+    say(f"  took {time.monotonic() - started:.0f} s")
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -240,7 +245,12 @@ def demo(_: argparse.Namespace) -> int:
 def test(args: argparse.Namespace) -> int:
     """Style, types and tests; every stage runs even if one before it failed."""
     python = setup({"blender", "body", "test", "train"} | ({"smpl"} if args.smplx else set()))
-    others = [] if args.quick else [str(ensure(blender_environment(name))) for name in OTHER_BLENDERS]
+    chosen = list(args.pytest)
+    if args.quick:
+        chosen += ["--deselect", "tests/blender/test_versions.py"]
+    else:
+        for version in OTHER_BLENDERS:
+            ensure(blender_environment(version))
     # One process per core, at most four: each holds torch and bpy (about 1.5 GB). A file's tests stay in one process,
     # since the tests of a file share what is slow to make.
     workers = str(min(os.cpu_count() or 1, 4))
@@ -248,12 +258,12 @@ def test(args: argparse.Namespace) -> int:
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "pyright": ["pyright", "--pythonpath", python],
-        "pytest": ["pytest", "-n", workers, "--dist", "loadfile", *args.pytest],
+        "pytest": ["pytest", "-n", workers, "--dist", "loadfile", *chosen],
     }
     failed = []
     for name, words in stages.items():
         with step(name):
-            if run([python, "-m", *words], HMDIFF_BPY_ENVS=os.pathsep.join(others), OMP_NUM_THREADS="1"):
+            if run([python, "-m", *words], HMDIFF_BPY_ENVS=str(BPY_ENVS), OMP_NUM_THREADS="1"):
                 failed.append(name)
     say(f"FAILED: {', '.join(failed)}" if failed else "all passed")
     return 1 if failed else 0

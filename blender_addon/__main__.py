@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -38,8 +40,28 @@ def start(arguments: list[str]) -> int:
         if "hmdiff_wire" not in sys.modules:
             load_package("hmdiff_wire", Path(arguments[1]))
         arguments = arguments[2:]
+    try:
+        for needed in ("bpy", "numpy"):
+            importlib.import_module(needed)
+    except ImportError as error:
+        print(json.dumps({"error": missing(error)}), flush=True)
+        return 1
     return importlib.import_module(f"{package}.scene.run").main(arguments)
 
 
+def missing(error: ImportError) -> dict[str, str]:
+    """The error of a Python without bpy, or of a Blender whose maker left numpy out (Debian does)."""
+    return {
+        "kind": "blender.incomplete",
+        "message": f"This Blender or Python has no {error.name}.",
+        "fix": "Use a Blender 4.2 or newer from blender.org, or add the missing package to this one.",
+        "detail": repr(error),
+    }
+
+
 if __name__ == "__main__":
-    sys.exit(start(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]))
+    code = start(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:])
+    sys.stdout.flush()
+    if "--" in sys.argv:
+        sys.exit(code)
+    os._exit(code)  # the bpy 4.2 module crashes in its own tear-down after a glTF export, when all is written

@@ -26,9 +26,9 @@ MAIN_CHILD = {
     "pelvis": "spine1", "spine1": "spine2", "spine2": "spine3", "spine3": "neck", "neck": "head",
     "left_hip": "left_knee", "left_knee": "left_ankle", "left_ankle": "left_foot",
     "right_hip": "right_knee", "right_knee": "right_ankle", "right_ankle": "right_foot",
-    "left_collar": "left_shoulder", "left_shoulder": "left_elbow", "left_elbow": "left_wrist", "left_wrist": "left_hand",
+    "left_collar": "left_shoulder", "left_shoulder": "left_elbow", "left_elbow": "left_wrist",
     "right_collar": "right_shoulder", "right_shoulder": "right_elbow", "right_elbow": "right_wrist",
-    "right_wrist": "right_hand",
+    "left_wrist": "left_hand", "right_wrist": "right_hand",
 }  # fmt: skip
 LEAF_LENGTH = {"head": 0.18, "left_foot": 0.07, "right_foot": 0.07, "left_hand": 0.08, "right_hand": 0.08}
 SHORTEST = 0.01  # metres; Blender deletes bones without length
@@ -113,7 +113,7 @@ def _leaf_direction(name: str, from_parent: Array) -> Array:
 
 
 class _edit_mode:
-    """Edit bones exist only in edit mode, which only an operator can enter; leaves selection and active object as found."""
+    """Edit bones exist only in edit mode, which only an operator enters; selection and active object stay as found."""
 
     def __init__(self, item: Any) -> None:
         self.item = item

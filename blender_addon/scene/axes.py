@@ -20,7 +20,7 @@ _BLENDER_CAMERA = np.diag([1.0, -1.0, -1.0])  # a Blender camera looks along its
 
 
 def world_from_camera(up: Array | None = None) -> Array:
-    """Rotation (3,3): a point in the camera frame -> Blender's world. up (3,): away from the floor, in the camera frame."""
+    """Rotation (3,3) from the camera frame to Blender's world. up (3,): away from the floor, in the camera frame."""
     vertical = np.array([0.0, -1.0, 0.0]) if up is None else np.asarray(up, np.float64)
     length = np.linalg.norm(vertical)
     vertical = vertical / length if length > 1e-6 else np.array([0.0, -1.0, 0.0])

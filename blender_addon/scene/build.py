@@ -31,9 +31,9 @@ Array = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """hypotheses: how many become bodies, None for all of a photo and four of a clip. shape_key_limit: longer motions go
-    to a PC2 file in ``cache_folder`` (default: next to the .blend, else in the take). start: scene frame of the first
-    time stamp. own_scene: the scene was made for this take, so its rate (``fps`` or the video's), size, range and
+    """hypotheses: how many become bodies, None for all of a photo and four of a clip. shape_key_limit: longer motions
+    go to a PC2 file in ``cache_folder`` (default: next to the .blend, else in the take). start: scene frame of the
+    first time stamp. own_scene: the scene was made for this take, so its rate (``fps`` or the video's), size, range and
     camera are set; an artist's scene keeps all of them. ground: stand the lowest foot on z = 0. vertex_motion: False
     leaves the bodies in their first pose, for exports that carry the bones alone.
     """
@@ -126,6 +126,7 @@ def iter_build(
     feet: list[Array] = []
     for person in people:
         motion = person_motion(take, person, frame_map)
+        yield work.at(f"Person {motion.track_id}")
         feet.append(_lowest(motion, world))
         objects = yield from _build_person(take, person, motion, world, count, collection, root, options, work)
         built.append(objects)
@@ -165,12 +166,14 @@ def _build_person(
     parts.objects.link(body)
     naming.mark(body, clip, take.folder, "body", motion.track_id)
     key_presence(body, motion.all_frames, motion.present)
+    yield work.at(f"{name}: body")
     for _ in _animate(body, motion, world, take, options):
         yield work.at(f"{name}: body", 1)
 
     armature = create_armature(f"{name} armature", take.body, betas, parts)
     armature.parent = root
     naming.mark(armature, clip, take.folder, "armature", motion.track_id)
+    yield work.at(f"{name}: armature")
     for _ in animate_armature(armature, take.body, betas, motion.frames, motion.pose, motion.transl, world):
         yield work.at(f"{name}: armature")
 
@@ -178,6 +181,7 @@ def _build_person(
     rigged = create_rigged(f"{name} rigged", take.body, armature, skin_material(), hidden)
     naming.mark(rigged, clip, take.folder, "rigged", motion.track_id)
     key_presence(rigged, motion.all_frames, motion.present)
+    yield work.at(f"{name}: rigged body")
     for _ in fill_rigged(rigged, take.body, betas, armature, motion.frames, motion.pose):
         yield work.at(f"{name}: rigged body")
 

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MINIMUM_VERSION = (4, 2, 0)
-TURNS_VIDEOS = bpy.app.version >= (4, 4, 0)  # measured: 4.2 shows rotated videos as they are stored, 4.5 and 5.0 upright
+TURNS_VIDEOS = bpy.app.version >= (4, 4, 0)
+"""Measured: 4.2 shows videos with a rotation mark as they are stored, 4.5 and 5.0 upright."""
+
 INTERPOLATION = {"CONSTANT": 0, "LINEAR": 1}
 
 

@@ -19,7 +19,7 @@ SUFFIXES = (".blend", ".glb", ".fbx", ".bvh")
 
 
 def export(path: Path, clip: str | None = None) -> list[Path]:
-    """Write the file its suffix asks for; returns the files written (.bvh: one per person). clip: a take's uuid, or all.
+    """Write the file its suffix asks for; returns the files written (.bvh: one per person). clip: a take's uuid.
 
     Errors: ``export.suffix``, ``export.nothing``, ``export.failed``.
     """

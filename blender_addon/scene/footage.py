@@ -1,4 +1,4 @@
-"""The footage behind the camera: photo, video or image sequence, upright and in time, so that mesh and person overlap."""
+"""The footage behind the camera: photo, video or image sequence, upright and in time with the mesh."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def _first_file(take: Take) -> Path | None:
     """The file Blender is to load: of a sequence, given as a folder or as a pattern, the first image."""
     path = Path(take.header.source_path)
     if take.header.source_kind == "sequence":
-        pattern = ".*" if path.is_dir() else re.sub(r"%0?\d*d|#+|\\\*+", r"\\d+", re.escape(path.name).replace(r"\#", "#"))
+        escaped = re.escape(path.name).replace(r"\#", "#")
+        pattern = ".*" if path.is_dir() else re.sub(r"%0?\d*d|#+|\\\*+", r"\\d+", escaped)
         folder = path if path.is_dir() else path.parent
         files = [p for p in folder.iterdir() if re.fullmatch(pattern, p.name)] if folder.is_dir() else []
         files = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]

@@ -62,7 +62,7 @@ def animate_point_cache(item: Any, frames: Array, shapes: Iterable[Array], path:
 
 
 def key_presence(item: Any, frames: Array, present: NDArray[np.bool_]) -> None:
-    """Hide an object where its person is absent: steps at scene frames (F,), present (F,). Nothing where always there."""
+    """Hide an object, in steps at scene frames (F,), where ``present`` (F,) is False; no keys where it never is."""
     if present.all():
         return
     hidden = ~present

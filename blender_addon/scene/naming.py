@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,26 @@ def stored_path(path: Path) -> str:
 
 
 def find(role: str, clip: str | None = None) -> list[Any]:
-    """All objects of one role ("body", "armature", "rigged", "hypothesis", "camera", "clip"), by clip or of the file."""
+    """All objects of a role ("body", "armature", "rigged", "hypothesis", "camera", "clip") in a clip or in the file."""
     return [item for item in bpy.data.objects if item.get(ROLE) == role and clip in (None, item.get(CLIP))]
 
 
 def new_collection(name: str, parent: Any, hidden: bool = False) -> Any:
-    """A collection under ``parent``; a hidden one is neither evaluated nor drawn nor rendered until it is shown."""
+    """A collection under ``parent``, which must be in a scene. A hidden one is excluded from the view layers: it
+    costs nothing until the artist ticks the box beside its name."""
     collection = bpy.data.collections.new(name)
-    collection.hide_viewport = collection.hide_render = hidden
     parent.children.link(collection)
+    if hidden:
+        for item in layer_collections():
+            if item.collection == collection:
+                item.exclude = True
     return collection
+
+
+def layer_collections() -> Iterator[Any]:
+    """Every collection of every view layer of the file, as the view layer sees it."""
+    waiting = [layer.layer_collection for scene in bpy.data.scenes for layer in scene.view_layers]
+    while waiting:
+        item = waiting.pop()
+        waiting.extend(item.children)
+        yield item

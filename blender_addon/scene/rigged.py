@@ -33,7 +33,7 @@ def create_rigged(name: str, body: BodyData, armature: Any, material: Any, colle
 
 
 def fill_rigged(item: Any, body: BodyData, betas: Array, armature: Any, frames: Array, pose: Array) -> Iterator[None]:
-    """Vertex groups, shape keys and the Armature modifier; yields after each part. betas (10,), frames (n,), pose (n,72)."""
+    """Vertex groups, shape keys, Armature modifier; yields after each. betas (10,), frames (n,), pose (n,72)."""
     for joint, joint_name in enumerate(JOINT_NAMES):
         group = item.vertex_groups.new(name=joint_name)
         weights = body.weights[:, joint]
@@ -55,7 +55,7 @@ def fill_rigged(item: Any, body: BodyData, betas: Array, armature: Any, frames: 
 
 
 def _key_corrections(item: Any, body: BodyData, template: Array, frames: Array, pose: Array) -> Iterator[None]:
-    """SMPL's pose-dependent shape: 207 numbers R - I of joints 1..23 (Loper et al. 2015, eq. 9); none on the free body."""
+    """SMPL's pose-dependent shape, 207 numbers R - I of joints 1..23 (Loper et al. 2015, eq. 9), if the body has it."""
     if body.posedirs is None:
         return
     rotations = rotation_matrices(pose.reshape(len(frames), -1, 3))[:, 1:]

@@ -3,8 +3,8 @@
     python -m hmdiff_blender TAKE -o X.blend
     blender -b --python blender_addon/__main__.py -- TAKE -o X.blend
 
-Lines of JSON on stdout: ``{"done": 3, "total": 120, "stage": "..."}`` while it works, ``{"written": [...]}`` at the end,
-``{"error": {"kind", "message", "fix", "detail"}}`` and exit code 1 when it cannot.
+Lines of JSON on stdout: ``{"done": 3, "total": 120, "stage": "..."}`` while it works, ``{"written": [...]}`` at the
+end, ``{"error": {"kind", "message", "fix", "detail"}}`` and exit code 1 when it cannot.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from hmdiff_wire.take import read_take
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="hmdiff_blender", description="Turn a take into a Blender scene or an export.")
+    parser = argparse.ArgumentParser(prog="hmdiff_blender", description="Turn a take into a Blender file.")
     parser.add_argument("take", type=Path, help="folder of the take")
     parser.add_argument("-o", "--output", type=Path, required=True, help="X.blend, X.glb, X.fbx or X.bvh")
-    parser.add_argument("--hypotheses", type=int, default=None, help="bodies of hypotheses (all of a photo, 4 of a clip)")
+    parser.add_argument("--hypotheses", type=int, default=None, help="hypothesis bodies (all of a photo, 4 of a clip)")
     parser.add_argument("--fps", type=float, default=None, help="frame rate of the scene (the video's)")
     parser.add_argument("--shape-key-limit", type=int, default=1500, help="longer motions go to a PC2 file")
     parser.add_argument("--raw", action="store_true", help="the raw rows instead of the smoothed motion")

@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from hmdiff_blender.scene import naming
 
 
 def go_to(frame: float) -> None:
@@ -25,8 +26,8 @@ def shown_vertices(item: Any) -> np.ndarray:
 
 
 def show_hidden() -> None:
-    for collection in bpy.data.collections:
-        collection.hide_viewport = False
+    for item in list(naming.layer_collections()):
+        item.exclude = False
 
 
 def millimetres(first: np.ndarray, second: np.ndarray) -> float:

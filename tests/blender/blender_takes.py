@@ -38,7 +38,7 @@ def up_of(clip: Clip) -> tuple[float, float, float]:
 
 
 def poses(clip: Clip, person: int, hypothesis: int = -1) -> tuple[np.ndarray, np.ndarray]:
-    """pose (F,72), transl (F,3): upright towards the camera, limbs swinging by up to a radian, turning past a half turn."""
+    """pose (F,72), transl (F,3): limbs swinging by up to a radian, the whole body turning past a half turn."""
     rng = np.random.default_rng(10 * person + hypothesis + 1)
     times = np.asarray(clip.times)[:, None]
     pose = 0.5 * rng.normal(size=72) * np.sin(2.0 * times + rng.uniform(0, 6, 72))

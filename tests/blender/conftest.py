@@ -1,4 +1,4 @@
-"""Makes the checkout's add-on importable as hmdiff_blender in any Python that has bpy, whether or not it is installed."""
+"""Makes the checkout's add-on importable as hmdiff_blender in any Python that has bpy, installed or not."""
 
 from __future__ import annotations
 

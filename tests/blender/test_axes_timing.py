@@ -67,7 +67,10 @@ def test_the_nominal_rate_comes_from_time_stamps_where_none_is_stored():
     assert nominal_rate(np.zeros(1), 0.0) == 24.0
 
 
-@pytest.mark.parametrize(("scene_fps", "movie_fps", "origin"), [(30, 30, 0.0), (24, 30, 0.0), (60, 25, 1.2), (30, 29.97, 3)])
+RATES = [(30, 30, 0.0), (24, 30, 0.0), (60, 25, 1.2), (30, 29.97, 3)]
+
+
+@pytest.mark.parametrize(("scene_fps", "movie_fps", "origin"), RATES)
 def test_footage_offsets_show_the_movie_frame_of_the_moment(scene_fps, movie_fps, origin):
     frame_map = FrameMap(fps=scene_fps, start=5, origin=origin)
     frames, offsets = footage_offsets(frame_map, movie_fps, last=1500)

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from blender_look import go_to, shown_vertices
+from blender_look import go_to, show_hidden, shown_vertices
 from blender_takes import Clip
 from hmdiff_blender.scene import exports, naming
 from hmdiff_blender.scene.build import BuildOptions, build_scene
@@ -25,7 +25,7 @@ def expected_frames(objects) -> list[list[np.ndarray]]:
 
 
 def nearest(points: np.ndarray, cloud: np.ndarray) -> np.ndarray:
-    """Distance (n,) in millimetres from each point to its nearest in the cloud: importers reorder and split vertices."""
+    """Distance (n,) in millimetres from each point to the cloud: importers reorder and split vertices."""
     from mathutils.kdtree import KDTree
 
     tree = KDTree(len(cloud))
@@ -36,7 +36,8 @@ def nearest(points: np.ndarray, cloud: np.ndarray) -> np.ndarray:
 
 
 def meshes() -> list:
-    return sorted((item for item in bpy.data.objects if item.type == "MESH" and item.vertex_groups), key=lambda i: i.name)
+    skinned = [item for item in bpy.data.objects if item.type == "MESH" and item.vertex_groups]
+    return sorted(skinned, key=lambda item: item.name)
 
 
 def skinned_frames(expected, frames, start) -> None:
@@ -117,15 +118,17 @@ def test_blend_reopens_with_everything_in_place(make_take, tmp_path):
     assert sorted(item[naming.UUID] for item in bpy.data.objects) == uuids
     (body,) = naming.find("body")
     (rigged,) = naming.find("rigged")
-    for collection in bpy.data.collections:
-        collection.hide_viewport = False
+    show_hidden()
     for frame in (0, 2, 4, 5):
         go_to(1 + frame)
         assert np.abs(shown_vertices(body) - expected[frame][0]).max() < 1e-5
         assert np.abs(shown_vertices(rigged) - expected[frame][0]).max() < 5e-5
 
 
-@pytest.mark.parametrize(("name", "kind"), [("a.obj", "export.suffix"), ("a", "export.suffix"), ("a.glb", "export.nothing")])
+REFUSED = [("a.obj", "export.suffix"), ("a", "export.suffix"), ("a.glb", "export.nothing")]
+
+
+@pytest.mark.parametrize(("name", "kind"), REFUSED)
 def test_exports_that_cannot_be_say_why(make_take, tmp_path, name, kind):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     with pytest.raises(HmdiffError) as caught:

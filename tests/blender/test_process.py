@@ -12,8 +12,8 @@ import pytest
 from blender_takes import Clip, write_take
 
 pytest.importorskip("hmdiff", reason="the backend is not installed beside this bpy")
-from hmdiff.video.blender_process import BlendOptions, find_blender, write_blend  # noqa: E402
-from hmdiff_wire.errors import HmdiffError  # noqa: E402
+from hmdiff.video.blender_process import BlendOptions, find_blender, write_blend
+from hmdiff_wire.errors import HmdiffError
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -35,13 +35,14 @@ def take_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fake_blender(tmp_path: Path) -> Path:
-    """A program that takes Blender's arguments and, like it, runs the script without a package and without our paths."""
+    """A program that takes Blender's arguments and, like it, runs the script without a package around it."""
     program = tmp_path / "blender of mine"
     code = (
         "import bpy, runpy, sys; sys.path = [p for p in sys.path if p not in ('', '.')]; "
-        "script = sys.argv[sys.argv.index('--python') + 1]; print('Blender says hello {'); runpy.run_path(script, run_name='__main__')"
+        "script = sys.argv[sys.argv.index('--python') + 1]; print('Blender says hello {'); "
+        "runpy.run_path(script, run_name='__main__')"
     )
-    program.write_text(f"#!/bin/sh\ncd / && exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} \"$@\"\n")
+    program.write_text(f'#!/bin/sh\ncd / && exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n')
     program.chmod(0o755)
     return program
 

@@ -77,12 +77,13 @@ def test_an_interrupted_one_is_looked_at_closely_and_made_anew(dev: ModuleType, 
     assert pip.is_file() and dev.read_stamp(folder)["complete"]
 
 
-def test_one_without_a_python_is_made_anew(dev: ModuleType, folder: Path):
-    env = environment(dev, folder)
-    env.python.unlink()
-    assert not dev.works(env.python)
-    dev.ensure(env)
-    assert dev.works(env.python)
+def test_half_an_environment_does_not_work(dev: ModuleType, folder: Path):
+    python = environment(dev, folder).python
+    assert dev.works(python)
+    shutil.rmtree(next(folder.rglob("site-packages/pip")))
+    assert not dev.works(python), "no pip"
+    python.unlink()
+    assert not dev.works(python), "no Python"
 
 
 def test_somebody_else_s_environment_is_never_removed(dev: ModuleType, folder: Path):

@@ -40,7 +40,7 @@ def picture(index: int, width: int, height: int) -> np.ndarray:
     """Dark grey, the top left quarter bright red, and brightness counting the frames along the bottom rows."""
     image = np.full((height, width, 3), 40, np.uint8)
     image[: height // 2, : width // 2] = (230, 30, 30)
-    image[-height // 4 :] = 20 + 8 * index
+    image[-height // 4 :] = 20 + 8 * (index % 25)
     return image
 
 
@@ -48,7 +48,9 @@ def picture(index: int, width: int, height: int) -> np.ndarray:
 def make_clip():
     """make_clip(path, times, size=(w, h), rotation=0, gop=12, metadata=None, options=None) writes a real H.264 clip."""
 
-    def make(path, times, size=(64, 48), rotation=0, gop=12, metadata=None, options=None, aspect=None, offset=0.0) -> Path:
+    def make(
+        path, times, size=(64, 48), rotation=0, gop=12, metadata=None, options=None, aspect=None, offset=0.0
+    ) -> Path:
         width, height = size
         with av.open(str(path), "w", options=options or {}) as container:
             container.metadata.update(metadata or {})

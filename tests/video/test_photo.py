@@ -35,10 +35,13 @@ def test_all_eight_orientations_come_upright(tmp_path, orientation):
     # What the camera stored, so that showing it by ``orientation`` gives the upright picture again.
     undo = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
+        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
     }[orientation]  # fmt: skip
     stored = Image.fromarray(upright())
-    path = save(tmp_path / "ein Bild ö.jpg", stored if undo is None else stored.transpose(undo), orientation=orientation)
+    path = save(
+        tmp_path / "ein Bild ö.jpg", stored if undo is None else stored.transpose(undo), orientation=orientation
+    )
     image = read_photo(path).image_rgb
     assert image.shape == (32, 48, 3) and photo_size(path) == (48, 32)
     assert np.abs(image.astype(int) - upright()).mean() < 8

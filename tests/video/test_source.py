@@ -124,7 +124,9 @@ def test_a_truncated_clip_gives_its_frames_and_a_note(tmp_path, make_clip):
 
 
 def test_damage_in_the_middle_is_skipped(tmp_path, make_clip):
-    path = make_clip(tmp_path / "a.mp4", [k / 30 for k in range(60)], size=(320, 240), gop=5, options={"movflags": "+faststart"})
+    path = make_clip(
+        tmp_path / "a.mp4", [k / 30 for k in range(60)], size=(320, 240), gop=5, options={"movflags": "+faststart"}
+    )
     data = bytearray(path.read_bytes())
     middle = len(data) * 6 // 10
     data[middle : middle + 1500] = np.random.default_rng(0).bytes(1500)

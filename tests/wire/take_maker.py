@@ -32,14 +32,17 @@ def small_body(path: Path, n_vertices: int = V) -> Path:
 
 def header(n_hypotheses: int = 3, **changes) -> TakeHeader:
     values = {
-        "source_path": "clip mit Ä.mp4", "source_kind": "video", "width": 320, "height": 240, "fps": 30.0, "n_frames": None,
-        "body_name": "small", "preset": "default", "n_hypotheses": n_hypotheses, "seed": 7, "focal": 300.0,
+        "source_path": "clip mit Ä.mp4", "source_kind": "video", "width": 320, "height": 240, "fps": 30.0,
+        "n_frames": None, "body_name": "small", "preset": "default", "n_hypotheses": n_hypotheses, "seed": 7,
+        "focal": 300.0,
         "focal_source": "user", "tool_version": "0", "settings": {"steps": 10, "öffnung": None},
     }  # fmt: skip
     return TakeHeader(**{**values, **changes})
 
 
-def person(frame: int, track: int, n: int = 3, status: str = "ok", vertices: bool = False, v: int = V, **changes) -> PersonFrame:
+def person(
+    frame: int, track: int, n: int = 3, status: str = "ok", vertices: bool = False, v: int = V, **changes
+) -> PersonFrame:
     """A row whose numbers follow from frame and track alone, so that any mix-up shows."""
     rng = np.random.default_rng((frame, track))
     values = {
@@ -47,7 +50,8 @@ def person(frame: int, track: int, n: int = 3, status: str = "ok", vertices: boo
         "pose": rng.normal(0, 0.3, 72), "transl": np.array((0.1 * track, 0, 4 + 0.01 * frame)),
         "joints": rng.normal(size=(24, 3)), "joints_2d": rng.normal(size=(24, 2)), "landmarks_2d": rng.random((33, 3)),
         "hypotheses_pose": rng.normal(size=(n, 72)), "hypotheses_transl": rng.normal(size=(n, 3)) + (0, 0, 4),
-        "hypotheses_joints": rng.normal(size=(n, 24, 3)), "hypotheses_score": rng.random(n), "vertex_std": rng.random(v),
+        "hypotheses_joints": rng.normal(size=(n, 24, 3)), "hypotheses_score": rng.random(n),
+        "vertex_std": rng.random(v),
         "vertices": rng.normal(size=(v, 3)) if vertices else None,
     }  # fmt: skip
     return PersonFrame(**{**values, **changes})

@@ -89,7 +89,15 @@ def test_resume_of_a_complete_take_can_set_tracks_again(tmp_path, body_file):
     make(tmp_path / "t", body_file)
     writer = TakeWriter.resume(tmp_path / "t")
     assert (writer.status, writer.next_frame) == ("complete", 10)
-    writer.set_track(0, np.ones(10), np.arange(10), np.zeros((10, 72)), np.ones((10, 3)), np.zeros((10, 24, 3)), np.zeros((10, 24, 2)))
+    writer.set_track(
+        0,
+        np.ones(10),
+        np.arange(10),
+        np.zeros((10, 72)),
+        np.ones((10, 3)),
+        np.zeros((10, 24, 3)),
+        np.zeros((10, 24, 2)),
+    )
     assert read_take(tmp_path / "t").smoothed.all() and read_take(tmp_path / "t").run_status == "complete"
 
 
@@ -97,7 +105,9 @@ def test_a_track_smoothed_beyond_what_reached_the_disk_is_cut(tmp_path, body_fil
     writer = TakeWriter.create(tmp_path / "t", header(), body_file, chunk_frames=4)
     for frame in range(6):
         writer.write_frame(frame, frame / 25, 300.0, [person(frame, 0)])
-    writer.set_track(0, np.ones(10), np.arange(6), np.zeros((6, 72)), np.ones((6, 3)), np.zeros((6, 24, 3)), np.zeros((6, 24, 2)))
+    writer.set_track(
+        0, np.ones(10), np.arange(6), np.zeros((6, 72)), np.ones((6, 3)), np.zeros((6, 24, 3)), np.zeros((6, 24, 2))
+    )
     take = read_take(tmp_path / "t")
     assert take.n_frames == 4 and take.smoothed.all() and take.decode(0).shape[0] == 4
 

@@ -71,7 +71,11 @@ def test_smoothed_motion_is_read_where_it_exists_and_raw_rows_stay(tmp_path, bod
         writer.write_frame(frame, frame / 25, 300.0, [person(frame, 5)] if not gone else [])
     rng = np.random.default_rng(0)
     frames = np.array([2, 3, 4, 5])
-    motion = {"pose": rng.normal(size=(4, 72)), "transl": rng.normal(size=(4, 3)), "joints": rng.normal(size=(4, 24, 3))}
+    motion = {
+        "pose": rng.normal(size=(4, 72)),
+        "transl": rng.normal(size=(4, 3)),
+        "joints": rng.normal(size=(4, 24, 3)),
+    }
     motion["joints_2d"] = rng.normal(size=(4, 24, 2))
     betas = np.arange(10)
     writer.set_track(5, betas, frames, **{name: value * 0 for name, value in motion.items()})
@@ -98,7 +102,9 @@ def test_raw_betas_are_the_median_of_the_rows(tmp_path, body_file):
 
 
 def test_decode_is_the_skinning_of_what_was_stored(tmp_path, body_file):
-    write(tmp_path / "t", body_file, {frame: [person(frame, 0), person(frame, 1)][: 1 + frame % 2] for frame in range(70)})
+    write(
+        tmp_path / "t", body_file, {frame: [person(frame, 0), person(frame, 1)][: 1 + frame % 2] for frame in range(70)}
+    )
     take, body = read_take(tmp_path / "t"), load_body(body_file)
     told = person(69, 1)
     expected = skin(body, told.betas.astype(np.float32), told.pose[None], told.transl[None])[0]

@@ -5,6 +5,8 @@
 
 from .assets import find_model, install_models, model_path
 from .detector import Detector, frame_status
+from .external import ExternalDetector, keypoints_observation
+from .keypoint_files import KeypointFile, read_keypoints
 from .observation import (
     BLAZEPOSE_NAMES,
     BODY25_TO_BLAZEPOSE,
@@ -18,5 +20,6 @@ from .tracker import Tracker
 
 __all__ = [
     "BLAZEPOSE_NAMES", "BODY25_TO_BLAZEPOSE", "COCO17_TO_BLAZEPOSE", "LIMB_SLOTS", "Crop", "Detector",
-    "DetectorSettings", "Observation", "Tracker", "find_model", "frame_status", "install_models", "model_path",
+    "DetectorSettings", "ExternalDetector", "KeypointFile", "Observation", "Tracker", "find_model", "frame_status",
+    "install_models", "keypoints_observation", "model_path", "read_keypoints",
 ]  # fmt: skip

@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from .landmarks import Reading, heatmap_quality
-from .observation import LIMB_SLOTS, N_LANDMARKS, Array, Crop, Observation
+from .observation import LIMB_SLOTS, N_LANDMARKS, Array, Bools, Crop, Observation
 
 Z_SCALE = 0.27
-"""The network's z is exaggerated; times this it is in the scale of its x and y (measured, see tests)."""
+"""The network's z is exaggerated; times this it is in the scale of its x and y.
+
+MEASURED on 198 frames with 3D truth (pose2sim_single): 0.25 in one camera, 0.30 in the other.
+"""
 _LIMBS = np.array(LIMB_SLOTS)
 _TRUNCATED_JOINTS = 3
 _BOX_PAD = 0.06
 _MASK_REACH = 0.2
 
 
-def inside_image(points: Array, width: int, height: int) -> Array:
+def inside_image(points: Array, width: int, height: int) -> Bools:
     """points (...,2) px -> (...) bool."""
     return ((points >= 0) & (points < np.array([width, height]))).all(-1)
 
@@ -58,13 +61,11 @@ def body_status(box: Array, landmarks_2d: Array, width: int, height: int, tiny_h
     return "ok"
 
 
-def observe(
-    reading: Reading, width: int, height: int, track_id: int = -1, box: Array | None = None, tiny_height: float = 48.0
-) -> Observation:
-    """The Observation of a reading; ``box`` overrides the box found. Landmarks outside the image keep their place, with
-    no confidence: the network only guesses there."""
+def observe(reading: Reading, width: int, height: int, track_id: int = -1, tiny_height: float = 48.0) -> Observation:
+    """The Observation of a reading. Landmarks outside the image keep their place with confidence 0: there the network
+    only guesses."""
     points = reading.image_points[:N_LANDMARKS]
-    box = person_box(reading, width, height) if box is None else np.asarray(box, np.float32)
+    box = person_box(reading, width, height)
     world = reading.camera_world
     inside = inside_image(points, width, height)
     return Observation(
@@ -101,4 +102,3 @@ def nothing(track_id: int, status: str, box: Array, crop: Crop | None = None, so
         quality=0.0,
         source=source,
     )
-

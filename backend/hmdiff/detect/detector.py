@@ -73,7 +73,7 @@ class Detector:
             best = search_turns(self.landmarks, image, reading, candidate.crop, self.settings.search_quality, place)
             if best is not reading:
                 one = observe(best, width, height, tiny_height=tiny)
-            if best.flag >= 0.5 and one.quality >= self.settings.accept_quality:
+            if best.flag >= 0.5 and one.quality >= self.settings.birth_quality:
                 found.append(one)
         return drop_duplicates(found)
 
@@ -86,7 +86,7 @@ class Detector:
         for index, box in enumerate(boxes):
             hints: list[Crop] = [c.crop for c in candidates if box_overlap(c.box, box) > 0.3]
             reading = read_box(self.landmarks, image, box, self.settings.search_quality, hints[:2])
-            one = observe(reading, width, height, index, box, self.settings.tiny_height)
+            one = observe(reading, width, height, index, self.settings.tiny_height)
             if one.quality < self.settings.box_quality:
                 one = nothing(index, "missed", box, reading.crop)
             result.append(one)

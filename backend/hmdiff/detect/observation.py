@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 STATUSES = ("ok", "held", "missed", "tiny", "truncated", "dark")
 
@@ -90,12 +91,13 @@ class Observation:
     """One person in one frame.
 
     track_id: stable over a clip (index in a photo); status: one of STATUSES; box (4,) x0, y0, x1, y1 image px;
-    landmarks_2d (33,2) image px; confidence (33,) in [0,1], visibility times presence, 0 where unknown;
-    landmarks_z (33,) same px scale as landmarks_2d, relative to the hip centre, away from the camera is positive,
-    NaN where unknown; landmarks_world (33,3) metres around the hip centre in camera axes (x right, y down,
-    z forward), NaN where unknown; heatmaps (39,64,64) in [0,1] over ``crop`` or None; mask (256,256) in [0,1] over
-    ``crop`` or None; quality: mean heatmap peak of the visible landmarks (an honest alarm, method notes 4.3: above
-    0.7 good, below 0.5 wrong; the confidence where the source has no heatmaps); source: ``blazepose``, ``coco17`` or
+    landmarks_2d (33,2) image px; confidence (33,) in [0,1], visibility times presence, 0 where unknown or outside the
+    image; landmarks_z (33,) same px scale as landmarks_2d, relative to the hip centre, away from the camera is
+    positive, NaN where unknown; landmarks_world (33,3) metres around the hip centre in camera axes (x right, y down,
+    z forward), NaN where unknown; heatmaps (39,64,64) in [0,1] over ``crop`` or None, cell (r, c) stands for crop
+    coordinates (c/64, r/64); mask (256,256) in [0,1] over ``crop`` or None, cell (r, c) covers crop coordinates from
+    (c/256, r/256) on; quality: mean heatmap peak of the visible landmarks (an honest alarm, method notes 4.3: above
+    0.7 good, below 0.5 wrong), mean confidence where the source has no heatmaps; source: ``blazepose``, ``coco17`` or
     ``body25``.
     """
 

@@ -94,9 +94,7 @@ def read_candidate(model: LandmarkModel, image: ImageU8, candidate: PersonCandid
     return follow(model, image, model.read(image, candidate.crop), Place(head=candidate.head))
 
 
-def read_box(
-    model: LandmarkModel, image: ImageU8, box: Array, good: float, hints: list[Crop] | None = None
-) -> Reading:
+def read_box(model: LandmarkModel, image: ImageU8, box: Array, good: float, hints: list[Crop] | None = None) -> Reading:
     """The person in a box (4,) px given by hand, whether or not the person detector sees one.
 
     hints: further crops to try.

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
-from .assemble import nothing, observe
+from .assemble import nothing, observe, reading_quality
 from .image import ImageU8, is_dark
 from .landmarks import LandmarkModel, Reading
-from .matching import DUPLICATE, assign, continuity, person_size, same_person
-from .observation import Array, Crop, Observation
+from .matching import DUPLICATE, assign, person_size, same_person
+from .observation import Array, Observation
 from .people import PersonCandidate, PersonDetector, circle_overlap
-from .search import Place, read_box, read_candidate, search_turns
+from .search import Place, follow, read_box, read_candidate, search_turns
 from .settings import DetectorSettings
+from .track import Track
 
 _KEEP = 0.15
-"""Least continuity from one frame to the next for a reading to count as the same person."""
+"""Least continuity for a reading to count as the same person."""
 _RESUME = 0.2
 _BETTER = 0.05
 _BESIDE = 0.35
+_RESCUE_TURNS = (0.0, 0.8, -0.8, 1.6, -1.6)
+_RESCUE_EVERY, _RESCUE_UNTIL = 0.1, 0.5
 
-
-@dataclass(eq=False)
-class Track:
-    """One person's state. last: the latest Observation that was seen; crop: where to look next."""
-
-    track_id: int
-    last: Observation
-    crop: Crop
-    time: float
-    frames: int = 1
-    confirmed: bool = False
-    lost: bool = False
+Found = tuple[Reading, Observation]
+Seen = dict[int, Observation]
 
 
 class Tracker:
@@ -44,8 +35,8 @@ class Tracker:
         self._settings = settings
         self._tracks: list[Track] = []
         self._next_id = 0
-        self._searched = -np.inf
-        self._searched_hard = -np.inf
+        self._last_search = [-np.inf, -np.inf]
+        self._first = True
         self._by_hand = False
 
     def step(self, image: ImageU8, time: float, boxes: Array | None = None) -> list[Observation]:
@@ -56,7 +47,7 @@ class Tracker:
         """
         self._tracks = [t for t in self._tracks if time - t.time <= self._settings.max_gap_seconds]
         dark = is_dark(image)
-        seen: dict[int, Observation] = {}
+        seen: Seen = {}
         if dark:
             for track in self._tracks:
                 track.lost = True
@@ -66,6 +57,7 @@ class Tracker:
                 self._take_boxes(image, time, boxes, seen)
             else:
                 self._search(image, time, seen)
+            self._first = False
         result = []
         for track in sorted(self._tracks, key=lambda t: t.track_id):
             if track.confirmed:
@@ -73,61 +65,83 @@ class Tracker:
                 result.append(seen.get(track.track_id, missing))
         return result
 
-    def _continue(self, image: ImageU8, time: float) -> dict[int, Observation]:
-        """Read every track that was seen in the frame before where it ought to be now."""
-        readings: list[tuple[Track, Reading, Observation, float]] = []
+    def _continue(self, image: ImageU8, time: float) -> Seen:
+        """Read every track where it ought to be now."""
+        found: list[tuple[float, Track, Found]] = []
         for track in self._tracks:
-            if track.lost:
-                continue
-            reading = self._model.read(image, track.crop)
-            one = self._observe(image, reading)
-            score = continuity(track.last, one, time - track.time)
-            if self._acceptable(reading, one) and score >= _KEEP:
-                readings.append((track, reading, one, score))
-            else:
+            reading = None if track.lost else self._model.read(image, track.crop)
+            entry = None if reading is None else self._judge(image, track, reading, time)
+            entry = entry or self._rescue(image, track, time)
+            if entry is None:
                 track.lost = True
-        seen: dict[int, Observation] = {}
-        for track, reading, one, _ in sorted(readings, key=lambda entry: -entry[3]):
+            else:
+                found.append((entry[0], track, entry[1]))
+        seen: Seen = {}
+        for _, track, (reading, one) in sorted(found, key=lambda entry: -entry[0]):
             if any(same_person(one, other) > DUPLICATE for other in seen.values()):
                 track.lost = True
-                continue
-            self._update(track, reading, one, time, seen)
+            else:
+                self._update(track, reading, one, time, seen)
         return seen
 
-    def _search(self, image: ImageU8, time: float, seen: dict[int, Observation]) -> None:
+    def _judge(self, image: ImageU8, track: Track, reading: Reading, time: float) -> tuple[float, Found] | None:
+        one = self._observe(image, reading)
+        score = track.continues(reading, one, time)
+        return (score, (reading, one)) if self._acceptable(reading, one) and score >= _KEEP else None
+
+    def _rescue(self, image: ImageU8, track: Track, time: float) -> tuple[float, Found] | None:
+        """Someone who was lost just now may have turned over or moved on fast."""
+        if time - track.time > _RESCUE_UNTIL or time - track.rescued < _RESCUE_EVERY:
+            return None
+        track.rescued = time
+        expected = track.expected_crop(time)
+        readings = [self._model.read(image, expected.turned(turn)) for turn in _RESCUE_TURNS]
+        best = max(readings, key=lambda r: reading_quality(r, image.shape[1], image.shape[0]) * (0.5 + 0.5 * r.flag))
+        return self._judge(image, track, follow(self._model, image, best, Place()), time)
+
+    def _search(self, image: ImageU8, time: float, seen: Seen) -> None:
         """Look for people nobody follows, and for better crops of those read badly."""
-        settings = self._settings
-        waiting = [t for t in self._tracks if t.lost]
-        hard = (bool(waiting) or not self._tracks) and time - self._searched_hard >= settings.lost_seconds
-        if not (hard or waiting or not self._tracks or time - self._searched >= settings.redetect_seconds):
+        level = self._search_level(time)
+        if level is None:
             return
-        self._searched = time
-        if hard:
-            self._searched_hard = time
-        candidates = self._people.detect(image, settings.lost_level if hard else settings.video_level)
-        found: list[tuple[Reading, Observation]] = []
-        for candidate in candidates:
+        found: list[Found] = []
+        searches = 1 if level >= self._settings.lost_level else 0
+        for candidate in self._people.detect(image, level):
             owner = self._owner(candidate, seen)
-            if owner is not None and seen[owner.track_id].quality >= settings.sure_quality:
-                continue
             if owner is not None:
-                self._try_better(image, time, owner, candidate, seen)
+                if seen[owner.track_id].quality < self._settings.sure_quality:
+                    self._try_better(image, time, owner, candidate, seen)
                 continue
-            pair = self._read_new(image, candidate, seen)
-            if pair is None:
+            reading = read_candidate(self._model, image, candidate)
+            if self._known(self._observe(image, reading), seen, found):
                 continue
-            rival = next((i for i, (_, o) in enumerate(found) if same_person(pair[1], o) > DUPLICATE), None)
-            if rival is None:
-                found.append(pair)
-            elif pair[1].quality > found[rival][1].quality:
-                found[rival] = pair
+            if searches or self._first:
+                place = Place(head=candidate.head)
+                better = search_turns(self._model, image, reading, candidate.crop, self._settings.search_quality, place)
+                searches -= int(better is not reading)
+                reading = better
+            one = self._observe(image, reading)
+            if self._acceptable(reading, one) and not self._known(one, seen, found):
+                found.append((reading, one))
         found = self._resume(found, time, seen)
         if not self._by_hand:
             for reading, one in sorted(found, key=lambda pair: -person_size(pair[1])):
-                if len(self._tracks) < settings.max_people:
-                    self._begin(reading, one, time, seen, one.quality >= settings.instant_quality)
+                if len(self._tracks) < self._settings.max_people and one.quality >= self._settings.birth_quality:
+                    self._begin(reading, one, time, seen, self._first or one.quality >= self._settings.instant_quality)
 
-    def _owner(self, candidate: PersonCandidate, seen: dict[int, Observation]) -> Track | None:
+    def _search_level(self, time: float) -> int | None:
+        """How hard to look for people in this frame; None: not at all."""
+        settings = self._settings
+        wanting = not self._tracks or any(t.lost for t in self._tracks)
+        if wanting and time - self._last_search[1] >= settings.lost_seconds:
+            self._last_search = [time, time]
+            return settings.lost_level
+        if time - self._last_search[0] >= settings.redetect_seconds:
+            self._last_search[0] = time
+            return settings.video_level
+        return 0 if wanting else None
+
+    def _owner(self, candidate: PersonCandidate, seen: Seen) -> Track | None:
         """The track that already covers a candidate in this frame."""
         covers = [(circle_overlap(candidate.crop, t.crop), t) for t in self._tracks if t.track_id in seen]
         best = max(covers, key=lambda pair: pair[0], default=None)
@@ -139,63 +153,47 @@ class Tracker:
         near = float(np.hypot(*(centre - nose))) < _BESIDE * best[1].crop.size / 2
         return best[1] if near else None
 
-    def _try_better(
-        self, image: ImageU8, time: float, track: Track, candidate: PersonCandidate, seen: dict[int, Observation]
-    ) -> None:
+    def _try_better(self, image: ImageU8, time: float, track: Track, candidate: PersonCandidate, seen: Seen) -> None:
         reading = self._model.read(image, candidate.crop)
         one = self._observe(image, reading)
-        others = [o for key, o in seen.items() if key != track.track_id]
-        if one.quality > seen[track.track_id].quality + _BETTER and self._acceptable(reading, one):
-            if not any(same_person(one, other) > DUPLICATE for other in others):
-                self._update(track, reading, one, time, seen, new_frame=False)
+        others = {key: o for key, o in seen.items() if key != track.track_id}
+        better = one.quality > seen[track.track_id].quality + _BETTER
+        if better and self._acceptable(reading, one) and not self._known(one, others, []):
+            self._update(track, reading, one, time, seen)
 
-    def _read_new(
-        self, image: ImageU8, candidate: PersonCandidate, seen: dict[int, Observation]
-    ) -> tuple[Reading, Observation] | None:
-        """A candidate's reading if it is a person and nobody who is followed already."""
-        reading = read_candidate(self._model, image, candidate)
-        place = Place(head=candidate.head)
-        if any(same_person(self._observe(image, reading), other) > DUPLICATE for other in seen.values()):
-            return None
-        reading = search_turns(self._model, image, reading, candidate.crop, self._settings.search_quality, place)
-        one = self._observe(image, reading)
-        if any(same_person(one, other) > DUPLICATE for other in seen.values()):
-            return None
-        return (reading, one) if self._acceptable(reading, one) else None
-
-    def _resume(
-        self, found: list[tuple[Reading, Observation]], time: float, seen: dict[int, Observation]
-    ) -> list[tuple[Reading, Observation]]:
+    def _resume(self, found: list[Found], time: float, seen: Seen) -> list[Found]:
         """Give people that were found back to lost tracks; returns the others."""
         lost = [t for t in self._tracks if t.lost]
-        scores = np.array([[continuity(t.last, o, time - t.time) for _, o in found] for t in lost], np.float64)
-        taken = set()
-        for row, column in assign(scores, _RESUME):
-            self._update(lost[row], *found[column], time, seen)
-            taken.add(column)
+        taken = self._assign(lost, found, time, seen)
         return [pair for index, pair in enumerate(found) if index not in taken]
 
-    def _take_boxes(self, image: ImageU8, time: float, boxes: Array, seen: dict[int, Observation]) -> None:
+    def _take_boxes(self, image: ImageU8, time: float, boxes: Array, seen: Seen) -> None:
         """People given by hand: each box goes on with the track that is there already or begins a new one."""
         if not self._by_hand:
             self._by_hand = True
             self._tracks, self._next_id = [], 0
             seen.clear()
-        found = []
+        found: list[Found] = []
         for box in boxes:
             reading = read_box(self._model, image, box, self._settings.search_quality)
-            one = self._observe(image, reading)
-            if one.quality < self._settings.box_quality:
-                one = replace(nothing(-1, "missed", box, reading.crop), landmarks_2d=one.landmarks_2d)
-            found.append((reading, one))
-        scores = np.array([[continuity(t.last, o, time - t.time) for _, o in found] for t in self._tracks], np.float64)
-        taken = set()
-        for row, column in assign(scores, _RESUME):
-            self._update(self._tracks[row], *found[column], time, seen)
-            taken.add(column)
+            found.append((reading, self._observe(image, reading)))
+        taken = self._assign(self._tracks, found, time, seen)
         for index, (reading, one) in enumerate(found):
             if index not in taken:
                 self._begin(reading, one, time, seen, confirmed=True)
+                if one.quality < self._settings.box_quality:
+                    seen[self._tracks[-1].track_id] = nothing(self._tracks[-1].track_id, "missed", boxes[index])
+
+    def _assign(self, tracks: list[Track], found: list[Found], time: float, seen: Seen) -> set[int]:
+        """Continue tracks with what was found, one to one; returns the indices used."""
+        scores = np.array([[t.continues(r, o, time) for r, o in found] for t in tracks], np.float64)
+        pairs = assign(scores, _RESUME)
+        for row, column in pairs:
+            self._update(tracks[row], *found[column], time, seen)
+        return {column for _, column in pairs}
+
+    def _known(self, one: Observation, seen: Seen, found: list[Found]) -> bool:
+        return any(same_person(one, other) > DUPLICATE for other in [*seen.values(), *(o for _, o in found)])
 
     def _observe(self, image: ImageU8, reading: Reading) -> Observation:
         return observe(reading, image.shape[1], image.shape[0], tiny_height=self._settings.tiny_height)
@@ -203,19 +201,11 @@ class Tracker:
     def _acceptable(self, reading: Reading, one: Observation) -> bool:
         return reading.flag >= 0.5 and one.quality >= self._settings.accept_quality
 
-    def _begin(
-        self, reading: Reading, one: Observation, time: float, seen: dict[int, Observation], confirmed: bool
-    ) -> None:
+    def _begin(self, reading: Reading, one: Observation, time: float, seen: Seen, confirmed: bool) -> None:
         track = Track(self._next_id, one, reading.next_crop, time, confirmed=confirmed)
         self._next_id += 1
         self._tracks.append(track)
-        track.last = seen[track.track_id] = replace(one, track_id=track.track_id)
+        self._update(track, reading, one, time, seen)
 
-    def _update(
-        self, track: Track, reading: Reading, one: Observation, time: float, seen: dict[int, Observation],
-        new_frame: bool = True,
-    ) -> None:  # fmt: skip
-        track.last = seen[track.track_id] = replace(one, track_id=track.track_id)
-        track.crop, track.time, track.lost = reading.next_crop, time, False
-        track.frames += int(new_frame)
-        track.confirmed = track.confirmed or track.frames >= self._settings.confirm_frames
+    def _update(self, track: Track, reading: Reading, one: Observation, time: float, seen: Seen) -> None:
+        seen[track.track_id] = track.update(reading, one, time, self._settings.confirm_frames)

@@ -16,6 +16,7 @@ from .prior import inverse_left_jacobian, pose_prior
 
 SLICE = 64
 _FLOOR = 5e-4
+_OUTLIER = 0.05
 _CORRELATION = 6.0
 _STEP = 0.8
 
@@ -26,7 +27,7 @@ def fit_body(
     vertices: Tensor,
     joints_hint: Tensor | None = None,
     betas: Tensor | None = None,
-    iterations: int = 5,
+    iterations: int = 4,
     joint_weight: float = 4.0,
 ) -> FittedBody:
     """Parameters whose skinned vertices lie closest to the given ones.
@@ -88,10 +89,13 @@ def _fit_slice(
 
 
 def _trust(residual: Tensor) -> tuple[Tensor, Tensor]:
-    """Residuals (B,V,3) -> Geman-McClure weights (B,V) and the noise variance per coordinate (B,), m^2."""
+    """Residuals (B,V,3) -> Cauchy weights (B,V) and the noise variance per coordinate (B,), m^2.
+
+    The scale has a floor of _OUTLIER, or a hand that starts turned would count as an outlier of a clean mesh for ever.
+    """
     square = residual.square().sum(-1)
-    middle = square.median(dim=1).values.clamp_min(_FLOOR**2)
-    weight = (1 + square / (9 * middle[:, None])) ** -2
+    middle = square.median(dim=1, keepdim=True).values
+    weight = 1 / (1 + square / (9 * middle).clamp_min(_OUTLIER**2))
     noise = (weight * square).sum(1) / (3 * weight.sum(1))
     return weight, noise.clamp_min(_FLOOR**2)
 

@@ -66,14 +66,15 @@ def linearise(
 
     affine = torch.cat([world, offsets[..., None]], -1).permute(0, 3, 2, 1)
     homogeneous = torch.cat([rest, torch.ones_like(rest[..., :1])], -1)
-    bound = (homogeneous @ affine.flatten(2)).unflatten(-1, (3, -1)) * body.weights[:, None]
-    carried = (bound.reshape(-1, len(body.parents)) @ tree.carries.T).view(bound.shape)
+    bound = (homogeneous @ affine.flatten(2)).unflatten(-1, (3, -1)).mul_(body.weights[:, None])
+    carried = (bound.view(-1, len(body.parents)) @ tree.carries.T).view(bound.shape)
     share = body.weights @ tree.carries.T
     places = joints.transpose(1, 2)[:, None]
-    vertex_arms = carried - share[:, None] * places
+    vertices = carried[..., 0].clone()
+    vertex_arms = carried.addcmul_(share[:, None], places, value=-1)
     joint_arms = (joints[..., None] - places) * tree.carries.T[:, None]
     if not with_shape:
-        return Linear(carried[..., 0], joints, world, vertex_arms, joint_arms, None, None)
+        return Linear(vertices, joints, world, vertex_arms, joint_arms, None, None)
 
     joint_shape = _joint_shape(body, world)
     turned = world @ body.joint_shapedirs
@@ -81,7 +82,7 @@ def linearise(
     blended = body.weights @ per_vertex
     size = body.n_betas
     vertex_shape = blended[..., :9].unflatten(-1, (3, 3)) @ body.shapedirs + blended[..., 9:].view(count, -1, 3, size)
-    return Linear(carried[..., 0], joints, world, vertex_arms, joint_arms, vertex_shape, joint_shape)
+    return Linear(vertices, joints, world, vertex_arms, joint_arms, vertex_shape, joint_shape)
 
 
 def _joint_shape(body: BodyModel, world: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ def normal_equations(
     columns = [arms.reshape(count, points, 72), residual, residual.new_ones(count, points, 1)]
     if shape is not None:
         columns.append(shape.reshape(count, points, -1))
-    table = torch.cat(columns, -1) * weight.sqrt()[..., None]
+    table = torch.cat(columns, -1).mul_(weight.sqrt()[..., None])
     gram = table.transpose(1, 2) @ table
 
     turn = gram[:, :72, :72].view(count, 3, 24, 3, 24)

@@ -21,7 +21,7 @@ N_MIXTURES = 3
 class RegressorConfig:
     """width: of the residual MLP; blocks: number of residual blocks; mask_features: size of the mask's summary."""
 
-    width: int = 896
+    width: int = 768
     blocks: int = 3
     mask_features: int = 96
 

@@ -87,8 +87,9 @@ def write_blend(
         )  # fmt: skip
     except OSError as error:
         raise HmdiffError(
-            "blender.not_found", f"{command[0]} could not be started.", "Name a Blender program with --blender.", repr(error)
-        ) from error
+            "blender.not_found", f"{command[0]} could not be started.", "Name a Blender program with --blender.",
+            repr(error),
+        ) from error  # fmt: skip
     with process:
         try:
             return _follow(process, progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +13,8 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
-from hmdiff_wire.errors import HmdiffError
 
+from .files import written_whole
 from .frames import Frame, Image
 
 TICKS = 90_000
@@ -27,10 +26,7 @@ def write_video(path: Path, width: int, height: int, fps: float, frames: Iterabl
     Times are kept, the first becoming 0; odd sizes grow by a copied row or column. fps is nominal.
     Errors: ``output.not_writable``.
     """
-    temporary = path.with_name(f".{path.name}.part.mp4")
-    done = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as temporary:
         with av.open(f"file:{temporary}", "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
             stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
@@ -38,18 +34,12 @@ def write_video(path: Path, width: int, height: int, fps: float, frames: Iterabl
             stream.codec_context.time_base = Fraction(1, TICKS)
             stream.codec_context.colorspace = Colorspace.ITU709
             stream.codec_context.color_range = ColorRange.MPEG
-            done = _encode(container, stream, frames)
-        if done:
-            os.replace(temporary, path)
-    except (FFmpegError, OSError) as error:
-        raise HmdiffError(
-            "output.not_writable",
-            f"{path} cannot be written.",
-            "Choose a folder you may write to, on a disk with free space.",
-            repr(error),
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+            try:
+                done = _encode(container, stream, frames)
+            except FFmpegError as error:
+                raise OSError(str(error)) from error
+        if not done:
+            temporary.unlink(missing_ok=True)
     return done
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import Take
 from numpy.typing import NDArray
+
+from .files import written_whole
 
 SLICE = 64
 
@@ -26,7 +26,6 @@ def export_npz(take: Take, path: Path, with_vertices: bool = False) -> None:
     Memory stays flat in the clip's length. Errors: ``output.not_writable``.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.part")
     people_frames = (take.n_people, take.n_frames)
     streamed: dict[str, tuple[tuple[int, ...], Iterable[NDArray[Any]]]] = {
         name: ((*people_frames, *tail), _slices(take, stored, first, end))
@@ -48,23 +47,14 @@ def export_npz(take: Take, path: Path, with_vertices: bool = False) -> None:
         "track_ids": take.track_ids.astype("<i4"), "times": take.times.astype("<f4"), "focal": take.focal.astype("<f4"),
         "valid": take.valid, "faces": take.body.faces.astype("<i4"), "betas": take.betas.astype("<f4"),
     }  # fmt: skip
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            for name, array in whole.items():
-                _write(archive, name, array.shape, array.dtype, [array])
-            for name, (shape, parts) in streamed.items():
-                _write(archive, name, shape, np.dtype("<f4"), parts)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise HmdiffError(
-            "output.not_writable",
-            f"{path} cannot be written.",
-            "Choose a folder you may write to, on a disk with free space.",
-            repr(error),
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        written_whole(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+    ):
+        for name, array in whole.items():
+            _write(archive, name, array.shape, array.dtype, [array])
+        for name, (shape, parts) in streamed.items():
+            _write(archive, name, shape, np.dtype("<f4"), parts)
 
 
 def _frame_slices(take: Take) -> Iterator[tuple[int, slice]]:

@@ -12,6 +12,7 @@ from hmdiff_wire.take import HELD, OK, STATUS_NAMES, Take
 from PIL import Image as Pillow
 
 from .encode import write_video
+from .files import written_whole
 from .frames import Frame, Image
 from .render import Mesh, draw_meshes, person_colour
 from .source import open_source
@@ -58,12 +59,8 @@ def overlay_image(take: Take, source_path: Path, out_png: Path, position: int = 
     if frame is None:
         raise _no_frames(take, Path(source_path))
     picture = overlay_frame(take, position, frame.image_rgb)
-    try:
-        Pillow.fromarray(picture).save(out_png)
-    except OSError as error:
-        raise HmdiffError(
-            "output.not_writable", f"{out_png} cannot be written.", "Choose a folder you may write to.", repr(error)
-        ) from error
+    with written_whole(Path(out_png)) as temporary:
+        Pillow.fromarray(picture).save(temporary)
 
 
 def draw_legend(image_rgb: Image, take: Take, position: int) -> Image:

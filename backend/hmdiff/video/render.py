@@ -75,7 +75,7 @@ def draw_meshes(
     colours = np.concatenate([_face_colours(mesh) for mesh in meshes])
     used = np.unique(ids[shown])
     paint = np.zeros((len(faces), 3), np.float32)
-    paint[used] = colours[used] * _shade(vertices, faces)[used, None]
+    paint[used] = colours[used] * _shade(vertices, faces[used])[:, None]
     alphas = (
         np.full(len(meshes), alpha, np.float32) if isinstance(alpha, int | float) else np.asarray(alpha, np.float32)
     )
@@ -150,16 +150,17 @@ def _face_colours(mesh: Mesh) -> NDArray[np.float32]:
 
 def _shade(vertices: NDArray[np.float32], faces: NDArray[Any]) -> NDArray[np.float32]:
     """Brightness per face from the mean of its vertex normals, which hides the facets: ambient, one lamp, a rim."""
-    corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    flat = faces.reshape(-1)
-    smooth = np.stack(
-        [np.bincount(flat, np.repeat(normals[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
-    ).astype(np.float32)
-    normals = smooth[faces].sum(1)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    view = corners.mean(1)
-    view /= np.maximum(np.linalg.norm(view, axis=1, keepdims=True), 1e-12)
+    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
+    normals = np.cross(b - a, c - a)
+    smooth = np.zeros((len(vertices), 3), np.float32)
+    for axis in range(3):
+        for corner in range(3):
+            smooth[:, axis] += np.bincount(faces[:, corner], normals[:, axis], len(vertices))
+    normals = _unit(smooth[faces[:, 0]] + smooth[faces[:, 1]] + smooth[faces[:, 2]])
     lamp = np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
-    facing = np.clip(-(normals * view).sum(1), 0, 1)
+    facing = np.clip(-np.einsum("ij,ij->i", normals, _unit(a + b + c)), 0, 1)
     return AMBIENT + DIFFUSE * lamp + RIM * facing + 0.08 * facing**16
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vectors / np.sqrt(np.maximum(np.einsum("ij,ij->i", vectors, vectors), 1e-24))[:, None]

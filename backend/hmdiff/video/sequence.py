@@ -28,17 +28,16 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 def sequence_files(path: Path) -> list[Path]:
     """The images of a folder or pattern in counting order. Errors: ``input.empty``, ``input.not_found``."""
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise HmdiffError("input.not_found", f"There is no folder {folder}.", "Check the path.")
+    files = [entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
     if path.is_dir():
-        files = [
-            entry
-            for entry in path.iterdir()
-            if entry.suffix.lower() in PHOTO_SUFFIXES and not entry.name.startswith(".")
-        ]
+        files = [entry for entry in files if entry.suffix.lower() in PHOTO_SUFFIXES]
     else:
-        if not path.parent.is_dir():
-            raise HmdiffError("input.not_found", f"There is no folder {path.parent}.", "Check the path.")
-        files = [entry for entry in path.parent.iterdir() if _matcher(path.name).fullmatch(entry.name)]
-    files = sorted((entry for entry in files if entry.is_file()), key=lambda entry: natural_key(entry.name))
+        matcher = _matcher(path.name)
+        files = [entry for entry in files if matcher.fullmatch(entry.name)]
+    files.sort(key=lambda entry: natural_key(entry.name))
     if not files:
         raise empty(path, "no image matches")
     return files

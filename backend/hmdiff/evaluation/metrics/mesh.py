@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .alignment import MM_PER_M, Alignment, Array, procrustes_align, root_position
 from .joints import mean_distance_mm
@@ -56,6 +56,6 @@ def f_score(vertices: ArrayLike, truth: ArrayLike, threshold_mm: float, *, align
     target = np.asarray(truth, np.float64)
     moved = procrustes_align(vertices, target) if align else np.asarray(vertices, np.float64)
     limit = threshold_mm / MM_PER_M
-    precision = float((cKDTree(target).query(moved)[0] <= limit).mean())
-    recall = float((cKDTree(moved).query(target)[0] <= limit).mean())
+    precision = float((KDTree(target).query(moved)[0] <= limit).mean())
+    recall = float((KDTree(moved).query(target)[0] <= limit).mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

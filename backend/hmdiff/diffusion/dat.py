@@ -1,0 +1,138 @@
+"""Distribution Alignment Technique: pull the mesh distribution towards the pose distribution U (paper 4.2, Alg. 1).
+
+All functions work on hypotheses h (B,N,V,3), pose samples u (B,S,J,3) and the linear map f = R (J,V), in metres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Mode = Literal["none", "full", "detached", "posterior", "direct"]
+
+
+@dataclass(frozen=True)
+class DATConfig:
+    """mode: ``full`` is the paper's gradient through g; ``detached`` takes d h0/d h_k = 1/sqrt(alpha) (note A8);
+    ``posterior`` is the closed-form Gaussian step (A9); ``direct`` is Table 5's L2 on h_k itself; ``none`` is off.
+
+    gamma, threshold (r): the paper's. reduction: D_k summed (A6; ``mean`` over samples is the reading that aligns
+    nothing). residual: R_k from the part of D_k that can shrink, or the ``literal`` D_k (A7). activation: the paper's
+    strategy; off keeps DAT on to the end. target: U's samples, or the ``single`` most likely pose u_c (Table 5), or
+    for ``posterior`` one ``sample`` of U per hypothesis. use_depth=False aligns x and y alone (A11 b). clip: largest
+    gradient step per hypothesis, metres. trust: share of U's covariance to believe in, 1 is all of it.
+    """
+
+    mode: Mode = "posterior"
+    gamma: float = 0.2
+    threshold: float = 0.05
+    reduction: Literal["sum", "mean"] = "sum"
+    residual: Literal["reducible", "literal"] = "reducible"
+    activation: bool = True
+    target: Literal["distribution", "single", "sample"] = "distribution"
+    use_depth: bool = True
+    clip: float = float("inf")
+    trust: float = 1.0
+
+
+PAPER_DAT = DATConfig(mode="full", residual="literal")
+
+
+def joints_of(mesh: Tensor, joint_map: Tensor) -> Tensor:
+    """f: (...,V,3) -> (...,J,3)."""
+    return torch.einsum("jv,...vc->...jc", joint_map, mesh)
+
+
+def _axes(difference: Tensor, config: DATConfig) -> Tensor:
+    return difference if config.use_depth else difference[..., :2]
+
+
+def alignment_gap(joints: Tensor, u: Tensor, config: DATConfig) -> Tensor:
+    """D_k per hypothesis: sum over samples of U and joints of squared distances (Eq. 8).
+
+    joints (B,N,J,3), u (B,S,J,3) -> (B,N), square metres.
+    """
+    difference = _axes(joints[:, :, None] - u[:, None], config)
+    squared = (difference**2).sum((-1, -2))
+    return squared.sum(-1) if config.reduction == "sum" else squared.mean(-1)
+
+
+def reducible_gap(joints: Tensor, u: Tensor, config: DATConfig) -> Tensor:
+    """The part of D_k that moving the mesh can shrink: S ||mean(u) - f||^2 (note A7). -> (B,N)."""
+    difference = _axes(joints - u.mean(1, keepdim=True), config)
+    squared = (difference**2).sum((-1, -2))
+    return squared * u.shape[1] if config.reduction == "sum" else squared
+
+
+def activation_gap(joints: Tensor, u: Tensor, config: DATConfig) -> Tensor:
+    """The quantity whose ratio to its first value is R_k."""
+    measure = alignment_gap if config.residual == "literal" else reducible_gap
+    return measure(joints, u, config)
+
+
+def active(gap: Tensor, first_gap: Tensor, config: DATConfig) -> Tensor:
+    """Activation strategy: DAT is on while R_k = D_k / D_K >= r, per hypothesis; at k = K it is 1, hence on (A22)."""
+    if not config.activation:
+        return torch.ones_like(gap, dtype=torch.bool)
+    return gap / first_gap.clamp_min(1e-12) >= config.threshold
+
+
+def gap_gradient(joints: Tensor, u: Tensor, joint_map: Tensor, config: DATConfig) -> Tensor:
+    """d D_k / d h0 in closed form: 2 S R^T (f - mean(u)), (B,N,V,3). D_k is quadratic, so this is exact."""
+    difference = joints - u.mean(1, keepdim=True)
+    if not config.use_depth:
+        difference = difference * torch.tensor([1.0, 1.0, 0.0], device=difference.device)
+    scale = 2.0 * (u.shape[1] if config.reduction == "sum" else 1)
+    return scale * torch.einsum("jv,bnjc->bnvc", joint_map, difference)
+
+
+def clip_step(step: Tensor, limit: float) -> Tensor:
+    """Limit the norm of each hypothesis' step (B,N,V,3)."""
+    if limit == float("inf"):
+        return step
+    norm = step.flatten(2).norm(dim=-1)
+    return step * (limit / norm.clamp_min(limit))[..., None, None]
+
+
+def stable_gamma(joint_map: Tensor, n_samples: int, alpha_bar: float) -> float:
+    """Largest gamma for which the detached step contracts: 2 gamma S lambda_max(R R^T) / alpha < 2 (note A6)."""
+    largest = float(torch.linalg.eigvalsh(joint_map.double() @ joint_map.double().T)[-1])
+    return alpha_bar / (n_samples * largest)
+
+
+@dataclass(frozen=True)
+class PosteriorBasis:
+    """Covariance of mesh errors as low rank: C = basis basis^T. basis (V*3, r); joint_basis (J*3, r) = f(basis)."""
+
+    basis: Tensor
+    joint_basis: Tensor
+
+    @staticmethod
+    def of(basis: Tensor, joint_map: Tensor) -> PosteriorBasis:
+        rank = basis.shape[1]
+        mesh = basis.T.reshape(rank, -1, 3)
+        return PosteriorBasis(basis, joints_of(mesh, joint_map).reshape(rank, -1).T.contiguous())
+
+
+def posterior_step(
+    clean: Tensor, joints: Tensor, target: Tensor, covariance: Tensor, prior: PosteriorBasis, spread: float, config: DATConfig
+) -> Tensor:
+    """Note A9: h0' = h0 + C R^T (R C R^T + S)^-1 (u - R h0), with C = spread^2 C_mesh.
+
+    clean (B,N,V,3), joints (B,N,J,3) = f(clean), target (B,N or 1,J,3), covariance S (B,J,3,3) -> (B,N,V,3).
+    """
+    batch, _, count, _ = joints.shape
+    width = count * 3
+    scaled = prior.joint_basis * spread
+    noise = torch.zeros(batch, width, width, device=clean.device)
+    for joint in range(count):
+        place = slice(3 * joint, 3 * joint + 3)
+        noise[:, place, place] = covariance[:, joint] / config.trust
+    if not config.use_depth:
+        noise[:, range(2, width, 3), range(2, width, 3)] += 1e4
+    gain = torch.linalg.solve(scaled @ scaled.T + noise, scaled.expand(batch, -1, -1))
+    change = torch.einsum("bjr,bnj->bnr", gain, (target - joints).flatten(2))
+    return clean + torch.einsum("vr,bnr->bnv", prior.basis * spread, change).unflatten(-1, (-1, 3))

@@ -1,0 +1,210 @@
+"""HMDiff with DAT: features -> U -> the reverse diffusion of Algorithm 1 -> mean -> MLP -> mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..bodies.hierarchy import Hierarchy, apply_sparse
+from ..diffusion.dat import (
+    DATConfig,
+    PosteriorBasis,
+    activation_gap,
+    active,
+    alignment_gap,
+    clip_step,
+    gap_gradient,
+    joints_of,
+    posterior_step,
+)
+from ..diffusion.ddim import Step, ddim_step, step_plan
+from ..diffusion.schedule import alpha_bars, to_epsilon, to_x0
+from .config import HMDiffConfig, SamplerConfig
+from .denoiser import Denoiser, ImageContext
+from .features import ProxyFeatures
+from .inputs import ModelInputs
+from .mesh_mlp import MeshMLP
+from .pose_head import most_likely_pose, paint, sample_poses
+from .regressor import N_COARSE, N_J14, Regression, Regressor
+
+BASIS_RANK = 48
+
+
+@dataclass(frozen=True)
+class TrackNoise:
+    """All randomness of a set of hypotheses: start (N,431,3), steps (S,N,431,3), u (U,14,5)."""
+
+    start: Tensor
+    steps: Tensor
+    u: Tensor
+
+
+@dataclass(frozen=True)
+class MeshSamples:
+    """Root-centred, camera axes, metres.
+
+    samples (B,N,431,3); mean (B,431,3) or the medoid; middle (B,1723,3); vertices (B,V,3); regression: the first guess;
+    u (B,S,14,3) pose samples; active_steps (B,N): on how many steps DAT worked.
+    """
+
+    samples: Tensor
+    mean: Tensor
+    middle: Tensor
+    vertices: Tensor
+    regression: Regression
+    u: Tensor
+    active_steps: Tensor
+
+
+class HMDiff(nn.Module):
+    """The whole model. basis (1293,48): principal directions of m's errors, for the posterior form of DAT."""
+
+    basis: Tensor
+    joint_map: Tensor
+
+    def __init__(self, config: HMDiffConfig, hierarchy: Hierarchy, joint_map: np.ndarray) -> None:
+        super().__init__()
+        self.config = config
+        self.regressor = Regressor(config.regressor)
+        self.features = ProxyFeatures(config.regressor.width)
+        self.denoiser = Denoiser(config.denoiser, hierarchy.hops, joint_map)
+        self.mlp = MeshMLP(hierarchy.up[1], axis=config.mlp_axis)
+        self.up = hierarchy.up[0]
+        self.register_buffer("basis", torch.zeros(N_COARSE * 3, BASIS_RANK))
+        self.register_buffer("joint_map", torch.from_numpy(joint_map.astype(np.float32)), persistent=False)
+        self.bars = alpha_bars(config.schedule)
+
+    def noise_for_track(self, key: int, seed: int, sampler: SamplerConfig) -> TrackNoise:
+        """The same key, seed and settings give the same noise on every machine (drawn on the CPU)."""
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + key * 7919 + 17) % (2**63))
+        n = sampler.hypotheses
+        start = torch.randn(n, N_COARSE, 3, generator=generator)
+        steps = torch.randn(sampler.steps, n, N_COARSE, 3, generator=generator)
+        return TrackNoise(start, steps, torch.rand(sampler.u_samples, N_J14, 5, generator=generator))
+
+    @torch.no_grad()
+    def observe(self, inputs: ModelInputs) -> tuple[Regression, ImageContext]:
+        """The parts that run once per picture."""
+        regression = self.regressor(inputs)
+        return regression, self.denoiser.context(self.features(inputs, regression.hidden))
+
+    def sample(
+        self,
+        inputs: ModelInputs,
+        keys: Tensor,
+        seed: int = 0,
+        sampler: SamplerConfig | None = None,
+        dat: DATConfig | None = None,
+    ) -> MeshSamples:
+        """Run Algorithm 1 for B pictures at once; keys (B,) track ids that choose the noise."""
+        sampler, dat = sampler or self.config.sampler, dat or self.config.dat
+        regression, context = self.observe(inputs)
+        noises = {int(key): self.noise_for_track(int(key), seed, sampler) for key in keys.unique()}
+        chosen = [noises[int(key)] for key in keys]
+        device = inputs.landmarks.device
+        start = torch.stack([noise.start for noise in chosen]).to(device)
+        with torch.no_grad():
+            heatmaps = paint(regression.u)
+            if dat.target == "single":
+                u = most_likely_pose(heatmaps)[:, None]
+            else:
+                u = sample_poses(heatmaps, torch.stack([noise.u for noise in chosen]).to(device), sampler.u_reading)
+        basis = PosteriorBasis.of(self.basis, self.joint_map)
+        h = self._start(start, regression.mesh, u, sampler, basis)
+        repeated = context.repeat(sampler.hypotheses)
+        first_gap: Tensor | None = None
+        worked = torch.zeros(h.shape[:2], device=device)
+        for number, step in enumerate(step_plan(self.bars, sampler.steps, sampler.eta)):
+            noise = torch.stack([n.steps[number] for n in chosen]).to(device)
+            h, first_gap, on = self._reverse(h, step, noise, repeated, regression.mesh, u, first_gap, dat, basis)
+            worked += on
+        return self._finish(h, regression, u, worked, sampler)
+
+    def predict_x0(self, h: Tensor, step: Step, context: ImageContext, mesh: Tensor) -> Tensor:
+        """h (B,N,431,3), context repeated N times -> clean estimate (B,N,431,3)."""
+        batch, n = h.shape[:2]
+        flat = h.flatten(0, 1)
+        k = torch.full((batch * n,), step.k, device=h.device)
+        base = mesh.repeat_interleave(n, 0)
+        with torch.autocast(h.device.type, torch.bfloat16, enabled=not torch.is_grad_enabled() and fast_bfloat16(h.device)):
+            out = self.denoiser(flat, k, context, base)
+        bar = torch.tensor(step.alpha_bar, device=h.device)
+        return to_x0(out.float(), flat, bar, self.config.prediction).unflatten(0, (batch, n))
+
+    def _start(
+        self, noise: Tensor, mesh: Tensor, u: Tensor, sampler: SamplerConfig, basis: PosteriorBasis
+    ) -> Tensor:
+        bar = float(self.bars[-1])
+        if sampler.init == "noise":
+            return noise
+        centre = mesh[:, None].expand_as(noise)
+        if sampler.init == "pose":
+            picked = u[:, torch.arange(noise.shape[1]) % u.shape[1]]
+            exact = 1e-4 * torch.eye(3, device=u.device).expand(len(u), N_J14, 3, 3)
+            joints = joints_of(centre, self.joint_map)
+            centre = posterior_step(centre, joints, picked, exact, basis, 1.0, DATConfig())
+        return bar**0.5 * centre + (1 - bar) ** 0.5 * noise
+
+    def _reverse(
+        self, h: Tensor, step: Step, noise: Tensor, context: ImageContext, mesh: Tensor, u: Tensor,
+        first_gap: Tensor | None, dat: DATConfig, basis: PosteriorBasis,
+    ) -> tuple[Tensor, Tensor | None, Tensor]:  # fmt: skip
+        """One step of Algorithm 1: predict, align, move. Returns h_{k-1}, D_K and where DAT was on."""
+        bar = torch.tensor(step.alpha_bar, device=h.device)
+        needs_gradient = dat.mode == "full"
+        with torch.set_grad_enabled(needs_gradient):
+            h = h.detach().requires_grad_(needs_gradient)
+            clean = self.predict_x0(h, step, context, mesh)
+            joints = joints_of(clean, self.joint_map)
+            pull = torch.zeros_like(h)
+            if dat.mode == "full":
+                (pull,) = torch.autograd.grad(alignment_gap(joints, u, dat).sum(), h)
+        h, clean, joints = h.detach(), clean.detach(), joints.detach()
+        with torch.no_grad():
+            gap = activation_gap(joints, u, dat)
+            first_gap = gap if first_gap is None else first_gap
+            on = active(gap, first_gap, dat) if dat.mode != "none" else torch.zeros_like(gap, dtype=torch.bool)
+            gate = on[..., None, None].to(h)
+            if dat.mode == "posterior":
+                aligned = self._posterior(clean, joints, u, step, dat, basis)
+                clean = torch.where(on[..., None, None], aligned, clean)
+            moved = ddim_step(clean, to_epsilon(clean, h, bar), step, noise)
+            if dat.mode == "detached":
+                pull = gap_gradient(joints, u, self.joint_map, dat) / step.alpha_bar**0.5
+            elif dat.mode == "direct":
+                pull = gap_gradient(joints_of(h, self.joint_map), u, self.joint_map, dat)
+            return moved - gate * clip_step(dat.gamma * pull, dat.clip), first_gap, on.to(h)
+
+    def _posterior(
+        self, clean: Tensor, joints: Tensor, u: Tensor, step: Step, dat: DATConfig, basis: PosteriorBasis
+    ) -> Tensor:
+        centred = u - u.mean(1, keepdim=True)
+        covariance = torch.einsum("bsji,bsjk->bjik", centred, centred) / max(1, u.shape[1] - 1)
+        covariance = covariance + 4e-4 * torch.eye(3, device=u.device)
+        if dat.target == "sample":
+            target = u[:, torch.arange(clean.shape[1]) % u.shape[1]]
+        else:
+            target = u.mean(1, keepdim=True)
+        return posterior_step(clean, joints, target, covariance, basis, (1 - step.alpha_bar) ** 0.5, dat)
+
+    @torch.no_grad()
+    def _finish(
+        self, samples: Tensor, regression: Regression, u: Tensor, worked: Tensor, sampler: SamplerConfig
+    ) -> MeshSamples:
+        mean = samples.mean(1)
+        if sampler.combine == "medoid":
+            flat = samples.flatten(2)
+            best = torch.cdist(flat, flat).sum(-1).argmin(1)
+            mean = samples[torch.arange(len(samples)), best]
+        middle = self.mlp(mean)
+        return MeshSamples(samples, mean, middle, apply_sparse(self.up, middle), regression, u, worked)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 matrix products are quicker than float32 ones there."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from .landmarks import Reading, heatmap_quality
@@ -14,8 +15,9 @@ MEASURED on 198 frames with 3D truth (pose2sim_single): 0.25 in one camera, 0.30
 """
 _LIMBS = np.array(LIMB_SLOTS)
 _TRUNCATED_JOINTS = 3
+_UNSEEN_JOINTS = 2
+_EDGE = 0.02
 _BOX_PAD = 0.06
-_MASK_REACH = 0.2
 
 
 def inside_image(points: Array, width: int, height: int) -> Bools:
@@ -30,7 +32,7 @@ def reading_quality(reading: Reading, width: int, height: int) -> float:
 
 
 def person_box(reading: Reading, width: int, height: int) -> Array:
-    """(4,) px around the landmarks the network sees and the person's mask near them, clipped to the image."""
+    """(4,) px around the landmarks the network sees and the person's mask connected with them, clipped to the image."""
     points = reading.image_points[:N_LANDMARKS]
     seen = (reading.confidence[:N_LANDMARKS] > 0.5) & inside_image(points, width, height)
     if np.count_nonzero(seen) < 3:
@@ -38,27 +40,43 @@ def person_box(reading: Reading, width: int, height: int) -> Array:
     if not seen.any():
         points, seen = reading.crop.corners(), np.ones(4, bool)
     low, high = points[seen].min(0), points[seen].max(0)
-    side = float((high - low).max())
-    rows, columns = np.nonzero(reading.mask[::4, ::4] > 0.5)
-    if len(rows):
-        person = reading.crop.from_crop((np.stack([columns, rows], -1) * 4 + 2).astype(np.float32) / len(reading.mask))
-        near = ((person > low - _MASK_REACH * side) & (person < high + _MASK_REACH * side)).all(-1)
-        if near.any():
-            low, high = np.minimum(low, person[near].min(0)), np.maximum(high, person[near].max(0))
+    body = _mask_around(reading, points[seen])
+    if len(body):
+        low, high = np.minimum(low, body.min(0)), np.maximum(high, body.max(0))
     else:
-        low, high = low - _BOX_PAD * side, high + _BOX_PAD * side
+        pad = _BOX_PAD * float((high - low).max())
+        low, high = low - pad, high + pad
     limits = np.array([width, height], np.float32)
     return np.concatenate([np.clip(low, 0, limits), np.clip(high, 0, limits)]).astype(np.float32)
 
 
-def body_status(box: Array, landmarks_2d: Array, width: int, height: int, tiny_height: float) -> str:
-    """``tiny``, ``truncated`` (three or more limb joints, or both hips, outside the image) or ``ok``."""
+def _mask_around(reading: Reading, points: Array) -> Array:
+    """(M,2) image px: those connected parts of the person's mask in which some of ``points`` (N,2) lie."""
+    step = 4
+    _, parts = cv2.connectedComponents((reading.mask[::step, ::step] > 0.5).astype(np.uint8))
+    side = len(parts)
+    cells = np.floor(reading.crop.to_crop(points) * side).astype(int)
+    cells = cells[((cells >= 0) & (cells < side)).all(-1)]
+    own = np.unique(parts[cells[:, 1], cells[:, 0]])
+    rows, columns = np.nonzero(np.isin(parts, own[own > 0]))
+    return reading.crop.from_crop((np.stack([columns, rows], -1) + 0.5).astype(np.float32) / side)
+
+
+def body_status(box: Array, landmarks_2d: Array, confidence: Array, width: int, height: int, tiny_height: float) -> str:
+    """``tiny``, ``truncated`` or ``ok``.
+
+    Truncated: three or more limb joints or both hips lie outside the image, or the box (4,) ends at its border and
+    two or more limb joints are not seen.
+    """
     if max(box[2] - box[0], box[3] - box[1]) < tiny_height:
         return "tiny"
     inside = inside_image(landmarks_2d, width, height)
     if np.count_nonzero(~inside[_LIMBS]) >= _TRUNCATED_JOINTS or not inside[[23, 24]].any():
         return "truncated"
-    return "ok"
+    edge = _EDGE * max(box[2] - box[0], box[3] - box[1])
+    at_border = (box[:2] <= edge).any() or box[2] >= width - edge or box[3] >= height - edge
+    unseen = np.count_nonzero(confidence[_LIMBS] < 0.5)
+    return "truncated" if at_border and unseen >= _UNSEEN_JOINTS else "ok"
 
 
 def observe(reading: Reading, width: int, height: int, track_id: int = -1, tiny_height: float = 48.0) -> Observation:
@@ -68,13 +86,14 @@ def observe(reading: Reading, width: int, height: int, track_id: int = -1, tiny_
     box = person_box(reading, width, height)
     world = reading.camera_world
     inside = inside_image(points, width, height)
+    confidence = np.where(inside, reading.confidence[:N_LANDMARKS], 0.0).astype(np.float32)
     return Observation(
         track_id=track_id,
-        status=body_status(box, points, width, height, tiny_height),
+        status=body_status(box, points, confidence, width, height, tiny_height),
         box=box,
         crop=reading.crop,
         landmarks_2d=points,
-        confidence=np.where(inside, reading.confidence[:N_LANDMARKS], 0.0).astype(np.float32),
+        confidence=confidence,
         landmarks_z=(reading.z[:N_LANDMARKS] * np.float32(Z_SCALE * reading.crop.size)).astype(np.float32),
         landmarks_world=world,
         heatmaps=reading.heatmaps,

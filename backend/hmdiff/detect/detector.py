@@ -12,8 +12,8 @@ from .assemble import nothing, observe
 from .image import ImageU8, is_dark
 from .landmarks import LandmarkModel, Reading
 from .matching import drop_duplicates, person_size
-from .observation import Array, Crop, Observation
-from .people import PersonCandidate, PersonDetector, box_overlap
+from .observation import Array, Observation
+from .people import PersonCandidate, PersonDetector
 from .search import Place, read_box, read_candidate, search_turns
 from .settings import DetectorSettings
 from .tracker import Tracker
@@ -81,11 +81,10 @@ class Detector:
         if is_dark(image):
             return [nothing(index, "dark", box) for index, box in enumerate(boxes)]
         height, width = image.shape[:2]
-        candidates = self.people.detect(image, 1)
+        candidates = self.people.detect(image, self.settings.photo_level)
         result = []
         for index, box in enumerate(boxes):
-            hints: list[Crop] = [c.crop for c in candidates if box_overlap(c.box, box) > 0.3]
-            reading = read_box(self.landmarks, image, box, self.settings.search_quality, hints[:2])
+            reading = read_box(self.landmarks, image, box, self.settings.search_quality, candidates)
             one = observe(reading, width, height, index, self.settings.tiny_height)
             if one.quality < self.settings.box_quality:
                 one = nothing(index, "missed", box, reading.crop)

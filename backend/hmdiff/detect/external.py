@@ -82,7 +82,9 @@ def _box(points: Array, width: int, height: int) -> Array:
 def _status(box: Array, known: Bools, width: int, height: int, tiny_height: float) -> str:
     if max(box[2] - box[0], box[3] - box[1]) < tiny_height:
         return "tiny"
-    at_border = bool((box[:2] <= 0).any() or box[2] >= width or box[3] >= height)
+    # the joint beyond the border is unknown, so the last known one lies some way before it
+    edge = _BOX_PAD * float((box[2:] - box[:2]).max())
+    at_border = bool((box[:2] <= edge).any() or box[2] >= width - edge or box[3] >= height - edge)
     return "truncated" if at_border and np.count_nonzero(~known[_LIMBS]) >= 3 else "ok"
 
 

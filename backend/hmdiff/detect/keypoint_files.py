@@ -81,12 +81,21 @@ def _numbers(path: Path, values: Any, count: int) -> Array:
     if not isinstance(values, list) or len(values) != expected:
         size = len(values) if isinstance(values, list) else 0
         raise bad_file(path, f"a person has {size} numbers instead of {expected} ({count} points)")
-    try:
-        array = np.array([np.nan if v is None else v for v in values], np.float32).reshape(count, 3)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise bad_file(path, "a keypoint is not a number", repr(error)) from error
+    if not all(value is None or isinstance(value, int | float) for value in values):
+        raise bad_file(path, "a keypoint is not a number")
+    with np.errstate(over="ignore"):
+        # through float, since JSON may hold integers that no numpy type holds
+        array = np.array([np.nan if v is None else _float(v) for v in values], np.float64).astype(np.float32)
+    array = array.reshape(count, 3)
     array[~np.isfinite(array).all(1)] = 0.0
     return array
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("nan")
 
 
 def _read_openpose_folder(folder: Path) -> KeypointFile:

@@ -21,6 +21,7 @@ from .runtime import TfliteModel
 INPUT_SIDE = 224
 _STRIDES = ((8, 2), (16, 2), (32, 6))
 """Grid stride and anchors per cell; neighbouring layers of equal stride share a grid."""
+_MOST_TILES = 5
 CROP_MARGIN = 1.25
 """How much larger than the body's circle the landmark model's crop is (as in its training)."""
 
@@ -134,7 +135,8 @@ def search_squares(width: int, height: int, level: int) -> list[Crop]:
 
 
 def _tiles(width: int, height: int, side: float) -> list[Crop]:
-    """Squares that cover the image, neighbours overlapping by a third or more."""
+    """Squares that cover the image, neighbours overlapping by a third or more; larger ones in a very long image."""
+    side = max(side, max(width, height) / _MOST_TILES)
     axes: list[NDArray[np.float64]] = []
     for length in (width, height):
         count = 1 if length <= side else int(np.ceil((length - side) / (side * 2 / 3))) + 1

@@ -19,6 +19,8 @@ from .people import CROP_MARGIN, PersonCandidate, box_overlap
 TURNS = 8
 SCALES = (1.0, 1.35)
 _FOLLOW_GAIN = 0.02
+_MOST_HINTS = 3
+_SAME_BOX = 0.3
 _HOPELESS_FLAG, _HOPELESS_QUALITY = 0.2, 0.4
 _HEAD_REACH = 0.15
 """How far from the detected head the nose may be, as a part of the crop's side (1 sigma)."""
@@ -94,14 +96,30 @@ def read_candidate(model: LandmarkModel, image: ImageU8, candidate: PersonCandid
     return follow(model, image, model.read(image, candidate.crop), Place(head=candidate.head))
 
 
-def read_box(model: LandmarkModel, image: ImageU8, box: Array, good: float, hints: list[Crop] | None = None) -> Reading:
+def read_box(
+    model: LandmarkModel, image: ImageU8, box: Array, good: float, candidates: list[PersonCandidate]
+) -> Reading:
     """The person in a box (4,) px given by hand, whether or not the person detector sees one.
 
-    hints: further crops to try.
+    candidates: what the person detector did see; those with their head in the box are tried as well.
     """
     height, width = image.shape[:2]
     place = Place(box=np.asarray(box, np.float32))
     square = box_crop(box)
-    first = [model.read(image, crop) for crop in (square.scaled(CROP_MARGIN), *(hints or []))]
-    best = follow(model, image, max(first, key=lambda r: reading_score(r, width, height, place)), place)
+    starts = [square.scaled(CROP_MARGIN)]
+    starts += [c.crop for c in candidates if _head_in(c, box)][:_MOST_HINTS]
+    first = [follow(model, image, model.read(image, crop), place) for crop in starts]
+
+    def rank(reading: Reading) -> tuple[bool, float]:
+        # boxes drawn around the visible part fit a clear reading of a half-hidden person badly
+        clear = reading_quality(reading, width, height) >= good
+        here = box_overlap(person_box(reading, width, height), box) >= _SAME_BOX
+        return clear and here, reading_score(reading, width, height, place)
+
+    best = max(first, key=rank)
     return search_turns(model, image, best, square.scaled(1.1), good, place)
+
+
+def _head_in(candidate: PersonCandidate, box: Array) -> bool:
+    centre = (candidate.head[:2] + candidate.head[2:]) / 2
+    return bool((centre > box[:2]).all() and (centre < box[2:]).all())

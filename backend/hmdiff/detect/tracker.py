@@ -174,8 +174,9 @@ class Tracker:
             self._tracks, self._next_id = [], 0
             seen.clear()
         found: list[Found] = []
+        candidates = self._people.detect(image, self._settings.lost_level)
         for box in boxes:
-            reading = read_box(self._model, image, box, self._settings.search_quality)
+            reading = read_box(self._model, image, box, self._settings.search_quality, candidates)
             found.append((reading, self._observe(image, reading)))
         taken = self._assign(self._tracks, found, time, seen)
         for index, (reading, one) in enumerate(found):

@@ -65,13 +65,14 @@ def solve_translation(
     confidence: Tensor,
     focal: float | Tensor,
     principal: tuple[float, float] | Tensor,
-    iterations: int = 6,
+    iterations: int = 12,
 ) -> Placement:
     """Where bodies stand, from points and their pictures.
 
     points3d (B,K,3) metres in camera axes around any origin, points2d (B,K,2) px, confidence (B,K) >= 0, focal (B,) or
     one number px, principal (B,2) or two numbers px. Runs and answers on the CPU, in doubles.
-    Linear least squares, then Gauss-Newton on the reprojection with Geman-McClure weights (scale twice the median error, at least 1 % of the person's size). Two points are enough.
+    Linear least squares, then Gauss-Newton on the reprojection with Geman-McClure weights (scale twice the median
+    error, at least 1 % of the person's size). Two points are enough.
     Not ok, and then at a plain guess instead of NaN: fewer than two points seen, all pictures in one place, or a
     solution nearer than NEAR or beyond FAR.
     """

@@ -19,6 +19,8 @@ _FLOOR = 5e-4
 _OUTLIER = 0.05
 _CORRELATION = 6.0
 _STEP = 0.8
+_CHI = 2.366
+"""Median of a squared length in 3D over the variance per coordinate."""
 
 
 @torch.no_grad()
@@ -89,15 +91,14 @@ def _fit_slice(
 
 
 def _trust(residual: Tensor) -> tuple[Tensor, Tensor]:
-    """Residuals (B,V,3) -> Cauchy weights (B,V) and the noise variance per coordinate (B,), m^2.
+    """Residuals (B,V,3) -> Cauchy weights (B,V) and the noise variance per coordinate (B,), m^2, from the median.
 
     The scale has a floor of _OUTLIER, or a hand that starts turned would count as an outlier of a clean mesh for ever.
     """
     square = residual.square().sum(-1)
     middle = square.median(dim=1, keepdim=True).values
     weight = 1 / (1 + square / (9 * middle).clamp_min(_OUTLIER**2))
-    noise = (weight * square).sum(1) / (3 * weight.sum(1))
-    return weight, noise.clamp_min(_FLOOR**2)
+    return weight, (middle[:, 0] / _CHI).clamp_min(_FLOOR**2)
 
 
 def _add_priors(

@@ -17,6 +17,9 @@ _STRAIGHT_BODY = np.cos(np.radians(15.0))
 _MAX_TILT = np.radians(40.0)
 _MAX_SPREAD = np.radians(8.0)
 _MIN_SECONDS = 0.7
+_LEAN = np.radians(4.5)
+"""People stand with their weight over the middle of the foot, so that the neck is ahead of the ankles: 3 degrees by
+anatomy, 6 in the CMU captures (median of 146 clips, whose knees are a little bent)."""
 _WALK = 1.5
 
 
@@ -35,7 +38,8 @@ def estimate_up(joints: Array, times: Array, valid: NDArray[np.bool_]) -> Up:
     """World-up in the axes of a camera that keeps its direction.
 
     joints (P,F,24,3) metres in camera axes (one person: (F,24,3)), times (F,) seconds, valid (P,F). Frames in which a
-    person stands (knees straight, trunk in line with the legs) give the ankles-to-neck direction; their median counts.
+    person stands (a leg straight, trunk in line with the legs) give the ankles-to-neck direction less the usual forward
+    lean; their median counts.
     Where somebody walks over 1.5 m, the part of it along the path is taken out, since people walk level. Cautious:
     less than 0.7 s of standing, more than 8 degrees between frames, or a tilt over 40 degrees (somebody lying, most
     likely) give the camera's own up, ``assumed``.
@@ -69,7 +73,10 @@ def _standing(joints: Array) -> NDArray[np.float64]:
     aligned = np.sum(_unit(legs) * _unit(trunk), -1) > _STRAIGHT_BODY
     tall = np.linalg.norm(points[:, _HEAD] - ankles, axis=-1) > 0.5
     keep = straight & aligned & tall & np.isfinite(points).all((1, 2))
-    return _unit((points[:, _NECK] - ankles)[keep])
+    line = _unit((points[:, _NECK] - ankles)[keep])
+    left = (points[:, _HIPS[0]] - points[:, _HIPS[1]])[keep]
+    forward = _unit(np.cross(left, line))
+    return np.cos(_LEAN) * line - np.sin(_LEAN) * forward
 
 
 def _level_with_paths(up: NDArray[np.float64], paths: list[Array]) -> NDArray[np.float64]:

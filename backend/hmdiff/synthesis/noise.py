@@ -49,7 +49,7 @@ class NoiseModel:
     mask_missing: float = 0.25
     world_std: float = 0.045
     """Independent error of the detector's 3D joints, metres per axis."""
-    world_limb_std: float = 0.07
+    world_limb_std: float = 0.085
     """Depth error shared by a limb, metres, growing towards its end."""
     world_lean: float = 0.17
     """Standard deviation of the wrong lean about the image's x axis, radians."""
@@ -110,7 +110,7 @@ def detect_synthetic(people: People, generator: torch.Generator, model: NoiseMod
     points = points + size[:, None, None] * spread[..., None] * (0.8 * normal(33, 2) + shared)
 
     quality = torch.exp(-((spread / 0.035) ** 2) * 0.5)
-    confidence = (0.97 * quality + 0.08 * normal(33) - torch.where(hidden, 0.18, 0.0)).clamp(0.01, 1.0)
+    confidence = (0.97 * quality + 0.08 * normal(33) - torch.where(hidden, 0.10, 0.0)).clamp(0.01, 1.0)
     confidence = torch.where(lost, confidence * 0.35, confidence)
     peak = (0.85 * quality + 0.07 * normal(33)).clamp(0.02, 0.97)
     return Detections(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import av
@@ -102,8 +103,6 @@ def test_the_same_clip_twice_gives_the_same_result(detector: Detector, photo):
 @pytest.mark.parametrize(("camera", "limit"), [("cam01", 105.0), ("cam03", 110.0)])
 def test_world_landmarks_against_three_dimensional_truth(detector: Detector, samples: Path, camera: str, limit: float):
     """PA-MPJPE of 12 limb joints, mm; whole clip: 86 and 91."""
-    import json
-
     folder = samples / "videos" / "pose2sim_single"
     data = json.loads((folder / "truth_3d.json").read_text())
     order = [
@@ -114,10 +113,10 @@ def test_world_landmarks_against_three_dimensional_truth(detector: Detector, sam
     rotation, offset = np.array(data["cameras"][camera]["R"]), np.array(data["cameras"][camera]["t_mm"])
     tracker = detector.new_tracker()
     errors, depth = [], []
-    for k, (image, time) in enumerate(frames(folder / f"{camera}.mp4", 10, 90, 10)):
-        (one,) = tracker.step(image, 0.05 * k)
-        assert time >= 0
-        truth = np.array(data["frames"][str(10 + 10 * k)])[order] @ rotation.T + offset
+    for k, (image, time) in enumerate(frames(folder / f"{camera}.mp4", 10, 90, 4)):
+        # in one camera's background stands a second person
+        one = max(tracker.step(image, time), key=lambda o: float(o.box[3] - o.box[1]))
+        truth = np.array(data["frames"][str(10 + 4 * k)])[order] @ rotation.T + offset
         world = one.landmarks_world[list(LIMB_SLOTS)] * 1000
         errors.append(aligned_error(world, truth))
         depth.append(np.corrcoef(one.landmarks_z[list(LIMB_SLOTS)], truth[:, 2])[0, 1])

@@ -34,7 +34,8 @@ def test_single_person_photos(detector: Detector, photo, truth, name: str, limit
     errors = [error_of(one, keypoints[0]) for one in found]
     best = found[int(np.argmin(errors))]
     assert min(errors) < limit
-    assert best.status == "ok" and best.quality > 0.6
+    assert best.quality > 0.6
+    assert best.status == ("truncated" if name == "coco_000000009483.jpg" else "ok")
     assert error_of(detector.photo(image, boxes[:1])[0], keypoints[0]) < limit + 0.02
 
 
@@ -81,11 +82,10 @@ def test_a_turned_photo_gives_turned_landmarks(detector: Detector, photo, turns:
     turned = detector.photo(np.ascontiguousarray(np.rot90(image, turns)))
     assert turned
     points, world = turned[0].landmarks_2d, turned[0].landmarks_world
-    for _ in range(turns):
-        # undo a quarter turn against the clock
-        points = np.stack([image.shape[1] - points[:, 1], points[:, 0]], -1)
+    for turn in reversed(range(turns)):
+        # undo one quarter turn against the clock
+        points = np.stack([image.shape[1 - turn % 2] - points[:, 1], points[:, 0]], -1)
         world = np.stack([-world[:, 1], world[:, 0], world[:, 2]], -1)
-        image = np.rot90(image)
     size = np.ptp(upright.landmarks_2d, axis=0).max()
     limbs = list(LIMB_SLOTS)
     assert np.linalg.norm(points - upright.landmarks_2d, axis=1)[limbs].mean() / size < 0.04
@@ -117,11 +117,14 @@ def test_tiny_and_truncated_people_are_marked(detector: Detector, photo, truth):
     canvas[200 : 200 + small.shape[0], 300 : 300 + small.shape[1]] = small
     box = boxes[0] * 0.1 + [300, 200, 300, 200]
     assert detector.photo(canvas, [box])[0].status in ("tiny", "missed")
-    cut_off = np.ascontiguousarray(image[:210])
+    cut_off = np.ascontiguousarray(image[:240])
     found = detector.photo(cut_off)
     assert found and found[0].status == "truncated"
-    outside = found[0].landmarks_2d[:, 1] > 210
-    assert outside.any() and found[0].confidence[outside].max() == 0
+    whole = detector.photo(image)[0]
+    assert whole.status == "ok"
+    outside = found[0].landmarks_2d[:, 1] > 240
+    assert outside.sum() >= 8 and found[0].confidence[outside].max() == 0
+    assert found[0].box[3] > 225
 
 
 def test_a_box_by_hand_is_read_where_the_person_detector_is_blind(detector: Detector, photo, truth):

@@ -25,11 +25,12 @@ sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("backend"
 from hmdiff.detect.observation import BLAZEPOSE_NAMES  # noqa: E402
 from hmdiff_wire.body import BodyData, load_body  # noqa: E402
 from landmark_anchors import LEFT_SLOTS, REACH, RIGHT_SLOTS, SKIN_VERTICES, anatomical_points  # noqa: E402
-from landmark_noise import noise_statistics, residuals  # noqa: E402
+from landmark_noise import hidden, noise_statistics, residuals  # noqa: E402
 from landmark_readings import Sample, read_pictures  # noqa: E402
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+N_FACE = 11
 BODY = Path(__file__).parents[1] / "assets" / "body.npz"
 MOST_VERTICES = 16
 _CANDIDATES = 90
@@ -38,6 +39,8 @@ _TRUST_MISS = 30.0
 _PULL = 4.0
 """Strength, in px of all readings together, of the pull towards the anatomical place at the edge of its reach."""
 _SUM_WEIGHT = 1e4
+_HIDDEN_FACE = 0.1
+"""Weight of face landmarks the head itself covers: the network is sure of them even from behind, and only guesses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +70,16 @@ def spread(points: Floats, count: int) -> Ints:
     return np.array(chosen)
 
 
-def gather(samples: list[Sample], sides: list[tuple[int, Ints]]) -> Views:
-    """sides: (landmark slot, candidate vertices) for left and right; both become rows of one problem."""
+def gather(samples: list[Sample], sides: list[tuple[int, Ints]], covered: NDArray[np.bool_]) -> Views:
+    """sides: (landmark slot, candidate vertices) for left and right; both become rows of one problem. covered (S,33)."""
+    guess = np.concatenate([covered[:, slot] & (slot < N_FACE) for slot, _ in sides])
     rows = [(s, slot, vertices) for slot, vertices in sides for s in samples]
     return Views(
         target=np.array([s.points[slot] - s.middle for s, slot, _ in rows]),
         focal=np.array([s.focal for s, _, _ in rows]),
         positions=np.stack([s.vertices[v] for s, _, v in rows]).astype(float),
         scale=np.array([s.scale for s, _, _ in rows]),
-        weight=np.array([s.confidence[slot] for s, slot, _ in rows]),
+        weight=np.array([s.confidence[slot] for s, slot, _ in rows]) * np.where(guess, _HIDDEN_FACE, 1.0),
     )
 
 
@@ -85,7 +89,7 @@ def solve(views: Views, start: Floats, pull: Floats) -> Floats:
     for _ in range(12):
         errors = views.errors(weights)
         miss = np.linalg.norm(errors, axis=1)
-        width = 1.5 * np.median(miss[views.weight > 0.5]) + 1e-6
+        width = 1.5 * np.median(miss[views.weight > np.median(views.weight) / 2]) + 1e-6
         trust = np.sqrt(views.weight) / (1 + (miss / (2 * width)) ** 2)
         depth = views.positions[..., 2] @ weights
         # u Z - f X = 0 is linear in the weights; dividing by the current depth turns it into pixels
@@ -100,7 +104,9 @@ def solve(views: Views, start: Floats, pull: Floats) -> Floats:
     return weights
 
 
-def fit_one(body: BodyData, samples: list[Sample], name: str, anchor: Floats, mirror: Ints) -> tuple[Ints, Floats]:
+def fit_one(
+    body: BodyData, samples: list[Sample], covered: NDArray[np.bool_], name: str, anchor: Floats, mirror: Ints
+) -> tuple[Ints, Floats]:
     """Vertices and convex weights of the left (or middle) landmark."""
     rest = body.v_template[:SKIN_VERTICES].astype(float)
     distance = np.linalg.norm(rest - anchor, axis=1)
@@ -113,7 +119,7 @@ def fit_one(body: BodyData, samples: list[Sample], name: str, anchor: Floats, mi
         sides = [(LEFT_SLOTS[name], vertices), (RIGHT_SLOTS[name], mirror[vertices])]
     pull = (np.linalg.norm(rest[vertices] - anchor, axis=1) / REACH[name]) ** 2
     start = np.exp(-8 * pull)
-    views = gather(samples, sides)
+    views = gather(samples, sides, covered)
     weights = solve(views, start / start.sum(), pull)
     keep = np.argsort(-weights)[:MOST_VERTICES]
     keep = keep[weights[keep] > 1e-3]
@@ -134,9 +140,11 @@ def _symmetric(vertices: Ints, weights: Floats, mirror: Ints) -> tuple[Ints, Flo
 
 def fit_all(body: BodyData, samples: list[Sample], anchors: dict[str, Floats], mirror: Ints) -> Floats:
     """(33,V) regressor."""
+    start = nearest_regressor(body, anchors, mirror)
+    covered = np.stack([hidden(sample, start) for sample in samples])
     matrix = np.zeros((len(BLAZEPOSE_NAMES), body.n_vertices))
     for name, anchor in anchors.items():
-        vertices, weights = fit_one(body, samples, name, anchor, mirror)
+        vertices, weights = fit_one(body, samples, covered, name, anchor, mirror)
         if name == "nose":
             matrix[0, vertices] = weights
         else:

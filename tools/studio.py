@@ -152,6 +152,44 @@ def add_box(name: str, centre: Floats, size: Floats, made: Any, turn: float = 0.
     return thing
 
 
+def add_round(name: str, centre: Floats, radius: float, height: float, made: Any, taper: float = 1.0) -> Any:
+    """An upright round thing in the y-up world: a (tapered) cylinder, or an ellipsoid where taper is 0."""
+    import bmesh  # exists only once bpy is loaded
+
+    shape = bmesh.new()
+    if taper > 0:
+        bmesh.ops.create_cone(shape, cap_ends=True, segments=48, radius1=radius, radius2=radius * taper, depth=height)
+    else:
+        bmesh.ops.create_uvsphere(shape, u_segments=32, v_segments=16, radius=radius)
+        bmesh.ops.scale(shape, vec=(1, 1, height / (2 * radius)), verts=shape.verts)
+    mesh = bpy.data.meshes.new(name)
+    shape.to_mesh(mesh)
+    shape.free()
+    mesh.shade_smooth()
+    mesh.set_sharp_from_angle(angle=0.6)
+    mesh.materials.append(made)
+    thing = bpy.data.objects.new(name, mesh)
+    thing.location = (TO_BLENDER @ centre).tolist()
+    bpy.context.scene.collection.objects.link(thing)
+    return thing
+
+
+def wrinkle(made: Any, scale: float, strength: float, source: str = "rest") -> Any:
+    """Give a material the unevenness of cloth or hair: a noise bump on the point attribute ``source``."""
+    nodes, links = made.node_tree.nodes, made.node_tree.links
+    attribute = nodes.new("ShaderNodeAttribute")
+    attribute.attribute_name = source
+    noise = nodes.new("ShaderNodeTexNoise")
+    noise.inputs["Scale"].default_value = scale
+    bump = nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = strength
+    bump.inputs["Distance"].default_value = 0.02
+    links.new(attribute.outputs["Vector"], noise.inputs["Vector"])
+    links.new(noise.outputs["Fac"], bump.inputs["Height"])
+    links.new(bump.outputs["Normal"], nodes["Principled BSDF"].inputs["Normal"])
+    return made
+
+
 def add_light(kind: str, place: Floats, target: Floats, energy: float, size: float, colour: Colour = (1, 1, 1)) -> Any:
     """``SUN`` (size in radians) or ``AREA`` (size in metres) at place, shining at target, both y-up world."""
     data = bpy.data.lights.new(kind.title(), kind)

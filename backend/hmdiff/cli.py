@@ -1,4 +1,4 @@
-"""The command line, `hmdiff pose | animate | train | eval | body | doctor`: parse, check early, dispatch, explain."""
+"""The command line, `hmdiff pose | animate | serve | train ...`: parse, check early, dispatch, explain."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def build_parser() -> Parser:
 
     command("pose", "A photo in, posed bodies out.", arguments.add_pose)
     command("animate", "A video in, animated bodies out.", arguments.add_animate)
+    command("serve", "Be the backend of Blender and other programs.", arguments.add_serve)
     command("train", "Train the models on synthetic people.", arguments.add_train)
     command("eval", "Measure the models on a benchmark.", arguments.add_eval)
     command("body", "Build or look at the free body.", arguments.add_body)

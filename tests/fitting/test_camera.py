@@ -5,9 +5,8 @@ import math
 import pytest
 import torch
 from hmdiff.fitting import focal_from_film, focal_pixels, project, solve_translation
-from torch import Tensor
-
 from hmdiff_wire.errors import HmdiffError
+from torch import Tensor
 
 FOCAL, CENTRE = 1500.0, (960.0, 540.0)
 

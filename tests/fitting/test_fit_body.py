@@ -11,9 +11,8 @@ from hmdiff.fitting import FittedBody, fit_body
 from hmdiff.fitting.linear import kinematic_tree, linearise
 from hmdiff.fitting.normal import normal_equations
 from hmdiff.fitting.prior import inverse_left_jacobian
-from torch import Tensor
-
 from hmdiff_wire.body import skin
+from torch import Tensor
 
 
 def error_mm(body: BodyModel, fitted: FittedBody, truth: Tensor) -> Tensor:
@@ -154,3 +153,13 @@ def test_inverse_left_jacobian_is_the_logs_derivative() -> None:
         torch.full((3,), 1e-7, dtype=torch.float64),
     )
     assert torch.allclose(inverse_left_jacobian(theta), jacobian, atol=1e-4)
+
+
+def test_the_callers_thread_count_is_given_back(body: BodyModel, truth) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        fit_body(body, truth.coarse[:1])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

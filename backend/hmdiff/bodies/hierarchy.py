@@ -6,9 +6,11 @@ vertices near it, fitted over random shapes and poses so that curvature survives
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,11 +105,13 @@ def load_hierarchy(body: BodyData, cache: Path | None = None) -> Hierarchy:
     if file.is_file():
         try:
             return read_hierarchy(file)
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile):
-            file.unlink()
+        except (KeyError, ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile):
+            file.unlink(missing_ok=True)
     hierarchy = build_hierarchy(body)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_hierarchy(file, hierarchy)
+    # A cache that cannot be written costs half a minute next time, no more.
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_hierarchy(file, hierarchy)
     return hierarchy
 
 
@@ -121,13 +125,15 @@ def write_hierarchy(path: Path, hierarchy: Hierarchy) -> None:
             f"up{level}_data": up.data.astype(np.float32), f"up{level}_indices": up.indices.astype(np.int32),
             f"up{level}_indptr": up.indptr.astype(np.int32), f"up{level}_shape": np.array(up.shape),
         }  # fmt: skip
-    aside = path.with_suffix(".part.npz")
+    aside = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez_compressed(aside, **arrays)
     os.replace(aside, path)
 
 
 def read_hierarchy(path: Path) -> Hierarchy:
-    """Read what write_hierarchy wrote. Raises KeyError, ValueError, OSError or BadZipFile on damaged files."""
+    """Read what write_hierarchy wrote. Raises KeyError, ValueError, OSError, EOFError, zlib.error or BadZipFile on
+    damaged files.
+    """
     with np.load(path, allow_pickle=False) as data:
         ups = [
             sparse.csr_matrix((data[f"up{i}_data"], data[f"up{i}_indices"], data[f"up{i}_indptr"]), tuple(data[f"up{i}_shape"]))

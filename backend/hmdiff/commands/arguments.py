@@ -136,6 +136,19 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root", type=Path, action="append", default=[], metavar="DIR",
+        help="a folder whose files clients may name; at least one, may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=0, metavar="N", help="on 127.0.0.1 (default: a free one)"
+    )
+    parser.add_argument("--parent-pid", type=whole(1), metavar="PID", help="end when this process does")
+    parser.add_argument("--jobs", metavar="MODULE:FUNCTION", help=argparse.SUPPRESS)  # other work for the worker
+    add_device(parser)
+
+
 def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, action="append", default=[], metavar="PATH",

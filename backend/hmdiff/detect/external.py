@@ -13,7 +13,7 @@ from hmdiff_wire.errors import HmdiffError
 from .assemble import inside_image, nothing
 from .image import ImageU8, cut
 from .keypoint_files import KeypointFile, last_number
-from .matching import assign, continuity, person_size
+from .matching import assign, person_size, return_score
 from .observation import (
     BODY25_TO_BLAZEPOSE,
     COCO17_TO_BLAZEPOSE,
@@ -172,7 +172,7 @@ class ExternalDetector:
         self._tracks = {k: t for k, t in self._tracks.items() if time - t.time <= self._max_gap}
         ids = list(self._tracks)
         scores = np.array(
-            [[continuity(self._tracks[k].last, o, time - self._tracks[k].time) for o in found] for k in ids]
+            [[return_score(self._tracks[k].last, o, time - self._tracks[k].time) for o in found] for k in ids]
         )
         given = {column: ids[row] for row, column in assign(scores.astype(np.float64), _RESUME)}
         result: dict[int, Observation] = {}

@@ -13,6 +13,9 @@ _SIGMA = 0.1
 """Landmark spread as a part of the person's size, generous next to COCO's: it must bridge one frame's motion."""
 _SIGMA_PER_SECOND = 0.5
 _SIGMA_MOST = 0.35
+_SIZE_RATIO = 2.0
+# in crop sides (about 1.5 body lengths): 2 a second is a fast run
+_REACH, _SPEED, _REACH_TRUST = 0.2, 2.0, 0.6
 # nose, shoulders, elbows, wrists, hips, knees, ankles: slots every source can fill
 _SLOTS = np.array([0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
 _MIRROR = np.array([0, 12, 11, 14, 13, 16, 15, 24, 23, 26, 25, 28, 27])
@@ -71,7 +74,7 @@ def mask_containment(a: Observation, b: Observation) -> float:
 def continuity(before: Observation, now: Observation, seconds: float) -> float:
     """How well ``now`` continues ``before``, seen ``seconds`` earlier, in [0,1]; loosens with time."""
     sizes = sorted((person_size(before), person_size(now)))
-    if sizes[1] > 2.0 * sizes[0]:
+    if sizes[1] > _SIZE_RATIO * sizes[0]:
         return 0.0
     sigma = min(_SIGMA + _SIGMA_PER_SECOND * max(seconds, 0.0), _SIGMA_MOST)
     straight = likeness(
@@ -79,6 +82,28 @@ def continuity(before: Observation, now: Observation, seconds: float) -> float:
         now.landmarks_2d[_SLOTS], now.confidence[_SLOTS], sizes[1], sigma,
     )  # fmt: skip
     return max(straight, box_overlap(before.box, now.box))
+
+
+def return_score(before: Observation, now: Observation, seconds: float) -> float:
+    """How likely somebody found is the one lost ``seconds`` ago, in [0,1].
+
+    Continuity, or less surely, having had the time to get there: people turn over in the air or behind a table, and
+    come back in another pose.
+    """
+    sizes = sorted((before.crop.size, now.crop.size))
+    if sizes[1] > _SIZE_RATIO * sizes[0]:
+        return 0.0
+    way = float(np.hypot(*(body_centre(now) - body_centre(before)))) / sizes[1]
+    reach = 1.0 - way / (_REACH + _SPEED * max(seconds, 0.0))
+    return max(continuity(before, now, seconds), _REACH_TRUST * reach)
+
+
+def body_centre(observation: Observation) -> Array:
+    """(2,) px: the middle of the hips where known, else of the box."""
+    hips = observation.confidence[23:25]
+    if hips.sum() > 0.2:
+        return (observation.landmarks_2d[23:25] * hips[:, None]).sum(0) / hips.sum()
+    return (observation.box[:2] + observation.box[2:]) / 2
 
 
 def assign(scores: NDArray[np.float64], least: float) -> list[tuple[int, int]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .landmarks import Reading
-from .matching import continuity
+from .matching import continuity, return_score
 from .observation import Array, Crop, Observation
 
+Rule = Callable[[Observation, Observation, float], float]
 _VELOCITY_KEEP = 0.5
 _FORESIGHT = 0.4
 """A motion is not extrapolated further than this many seconds."""
@@ -44,7 +46,14 @@ class Track:
         return replace(self.crop, center=self.crop.center + self.shift(time))
 
     def continues(self, reading: Reading, one: Observation, time: float) -> float:
-        """How well a reading goes on with this track, in [0,1]."""
+        """How well a reading made where this track was last seen goes on with it, in [0,1]."""
+        return self._score(continuity, reading, one, time)
+
+    def returns(self, reading: Reading, one: Observation, time: float) -> float:
+        """How likely somebody found anywhere in the image is this track's person, in [0,1]."""
+        return self._score(return_score, reading, one, time)
+
+    def _score(self, rule: Rule, reading: Reading, one: Observation, time: float) -> float:
         seconds = max(time - self.time, 0.0)
         low, high = sorted((reading.next_crop.size, self.crop.size))
         if high > (_SIZE_STEP + seconds) * low:
@@ -53,7 +62,7 @@ class Track:
         expected = replace(
             self.last, landmarks_2d=self.last.landmarks_2d + moved, box=self.last.box + np.concatenate([moved, moved])
         )
-        return max(continuity(expected, one, seconds), continuity(self.last, one, seconds))
+        return max(rule(expected, one, seconds), rule(self.last, one, seconds))
 
     def update(self, reading: Reading, one: Observation, time: float, confirm_frames: int) -> Observation:
         """Go on with a reading of this or a later frame; returns the Observation with the track's id."""

@@ -187,7 +187,7 @@ class Tracker:
 
     def _assign(self, tracks: list[Track], found: list[Found], time: float, seen: Seen) -> set[int]:
         """Continue tracks with what was found, one to one; returns the indices used."""
-        scores = np.array([[t.continues(r, o, time) for r, o in found] for t in tracks], np.float64)
+        scores = np.array([[t.returns(r, o, time) for r, o in found] for t in tracks], np.float64)
         pairs = assign(scores, _RESUME)
         for row, column in pairs:
             self._update(tracks[row], *found[column], time, seen)

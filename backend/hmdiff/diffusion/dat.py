@@ -21,9 +21,11 @@ class DATConfig:
 
     gamma, threshold (r): the paper's. reduction: D_k summed (A6; ``mean`` over samples is the reading that aligns
     nothing). residual: R_k from the part of D_k that can shrink, or the ``literal`` D_k (A7). activation: the paper's
-    strategy; off keeps DAT on to the end. target: U's samples, or the ``single`` most likely pose u_c (Table 5), or
-    for ``posterior`` one ``sample`` of U per hypothesis. use_depth=False aligns x and y alone (A11 b). clip: largest
-    gradient step per hypothesis, metres. trust: share of U's covariance to believe in, 1 is all of it.
+    strategy (once off it stays off); False keeps DAT on to the end. target: U's samples, or the ``single`` most likely
+    pose u_c (Table 5), or for ``posterior`` one ``sample`` of U per hypothesis. use_depth=False aligns x and y alone
+    (A11 b). clip: largest gradient step per hypothesis, metres. limit_gamma: for ``detached`` and ``direct``, whose
+    Jacobian is known, keep gamma at half of ``stable_gamma``, beyond which steps overshoot (A6). trust: share of U's
+    covariance to believe in, 1 is all of it.
     """
 
     mode: Mode = "posterior"
@@ -35,10 +37,11 @@ class DATConfig:
     target: Literal["distribution", "single", "sample"] = "distribution"
     use_depth: bool = True
     clip: float = float("inf")
+    limit_gamma: bool = True
     trust: float = 1.0
 
 
-PAPER_DAT = DATConfig(mode="full", residual="literal")
+PAPER_DAT = DATConfig(mode="full", residual="literal", limit_gamma=False)
 
 
 def joints_of(mesh: Tensor, joint_map: Tensor) -> Tensor:
@@ -73,18 +76,22 @@ def activation_gap(joints: Tensor, u: Tensor, config: DATConfig) -> Tensor:
     return measure(joints, u, config)
 
 
-def active(gap: Tensor, first_gap: Tensor, config: DATConfig) -> Tensor:
-    """Activation strategy: DAT is on while R_k = D_k / D_K >= r, per hypothesis; at k = K it is 1, hence on (A22)."""
+def active(gap: Tensor, first_gap: Tensor, config: DATConfig, before: Tensor | None = None) -> Tensor:
+    """Activation strategy: DAT is on while R_k = D_k / D_K >= r, per hypothesis; at k = K it is 1, hence on (A22).
+
+    before (B,N) bool: where it was on a step ago. Once off, it stays off (Alg. 1, lines 8 to 11).
+    """
     if not config.activation:
         return torch.ones_like(gap, dtype=torch.bool)
-    return gap / first_gap.clamp_min(1e-12) >= config.threshold
+    on = gap / first_gap.clamp_min(1e-12) >= config.threshold
+    return on if before is None else on & before
 
 
 def gap_gradient(joints: Tensor, u: Tensor, joint_map: Tensor, config: DATConfig) -> Tensor:
     """d D_k / d h0 in closed form: 2 S R^T (f - mean(u)), (B,N,V,3). D_k is quadratic, so this is exact."""
     difference = joints - u.mean(1, keepdim=True)
     if not config.use_depth:
-        difference = difference * torch.tensor([1.0, 1.0, 0.0], device=difference.device)
+        difference = difference * torch.tensor([1.0, 1.0, 0.0], device=difference.device, dtype=difference.dtype)
     scale = 2.0 * (u.shape[1] if config.reduction == "sum" else 1)
     return scale * torch.einsum("jv,bnjc->bnvc", joint_map, difference)
 
@@ -103,31 +110,62 @@ def stable_gamma(joint_map: Tensor, n_samples: int, alpha_bar: float) -> float:
     return alpha_bar / (n_samples * largest)
 
 
-@dataclass(frozen=True)
-class PosteriorBasis:
-    """Covariance of mesh errors as low rank: C = basis basis^T. basis (V*3, r); joint_basis (J*3, r) = f(basis)."""
+def step_gamma(config: DATConfig, joint_map: Tensor, n_samples: int, alpha_bar: float) -> float:
+    """gamma of one step: the configured one, or half of the stable bound where that is less and limit_gamma is on."""
+    if not config.limit_gamma or config.mode not in ("detached", "direct"):
+        return config.gamma
+    counted = n_samples if config.reduction == "sum" else 1
+    return min(config.gamma, 0.5 * stable_gamma(joint_map, counted, alpha_bar if config.mode == "detached" else 1.0))
 
-    basis: Tensor
-    joint_basis: Tensor
+
+@dataclass(frozen=True)
+class MeshPrior:
+    """Errors of the regressed mesh as a low-rank Gaussian: x0 ~ N(m, sum_i variance_i d_i d_i^T).
+
+    directions (V*3,r) orthonormal; variance (r,) square metres; joint_directions (J*3,r) = f(directions).
+    """
+
+    directions: Tensor
+    variance: Tensor
+    joint_directions: Tensor
 
     @staticmethod
-    def of(basis: Tensor, joint_map: Tensor) -> PosteriorBasis:
-        rank = basis.shape[1]
-        mesh = basis.T.reshape(rank, -1, 3)
-        return PosteriorBasis(basis, joints_of(mesh, joint_map).reshape(rank, -1).T.contiguous())
+    def of(basis: Tensor, joint_map: Tensor) -> MeshPrior:
+        """basis (V*3,r): orthogonal directions scaled by their standard deviations."""
+        deviation = basis.norm(dim=0).clamp_min(1e-8)
+        directions = basis / deviation
+        joints = joints_of(directions.T.reshape(basis.shape[1], -1, 3), joint_map)
+        return MeshPrior(directions, deviation**2, joints.reshape(basis.shape[1], -1).T.contiguous())
+
+    def remaining_variance(self, alpha_bar: float) -> Tensor:
+        """Variance of x0 along each direction once h_k is known (r,): v (1 - a) / (a v + 1 - a)."""
+        return self.variance * (1 - alpha_bar) / (alpha_bar * self.variance + 1 - alpha_bar)
+
+
+def linear_denoise(noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, basis: Tensor) -> Tensor:
+    """The best linear estimate of x0 from h_k under N(m, basis basis^T): what the network improves upon.
+
+    noisy, mesh (B,V,3), alpha_bar (B,), basis (V*3,r) as in MeshPrior.of -> (B,V,3).
+    """
+    deviation = basis.norm(dim=0).clamp_min(1e-8)
+    directions, variance = basis / deviation, deviation**2
+    bar = alpha_bar.to(noisy)[:, None]
+    residual = (noisy - bar[..., None].sqrt() * mesh).flatten(1)
+    gain = bar.sqrt() * variance / (bar * variance + 1 - bar).clamp_min(1e-12)
+    return mesh + ((residual @ directions * gain) @ directions.T).view_as(mesh)
 
 
 def posterior_step(
-    clean: Tensor, joints: Tensor, target: Tensor, covariance: Tensor, prior: PosteriorBasis, spread: float, config: DATConfig
+    clean: Tensor, joints: Tensor, target: Tensor, covariance: Tensor, prior: MeshPrior, variance: Tensor, config: DATConfig
 ) -> Tensor:
-    """Note A9: h0' = h0 + C R^T (R C R^T + S)^-1 (u - R h0), with C = spread^2 C_mesh.
+    """Note A9: h0' = h0 + C R^T (R C R^T + S)^-1 (u - R h0), with C the prior's directions and the given variance (r,).
 
     clean (B,N,V,3), joints (B,N,J,3) = f(clean), target (B,N or 1,J,3), covariance S (B,J,3,3) -> (B,N,V,3).
     """
     batch, _, count, _ = joints.shape
     width = count * 3
-    scaled = prior.joint_basis * spread
-    noise = torch.zeros(batch, width, width, device=clean.device)
+    scaled = prior.joint_directions * variance.sqrt()
+    noise = torch.zeros(batch, width, width, device=clean.device, dtype=clean.dtype)
     for joint in range(count):
         place = slice(3 * joint, 3 * joint + 3)
         noise[:, place, place] = covariance[:, joint] / config.trust
@@ -135,4 +173,4 @@ def posterior_step(
         noise[:, range(2, width, 3), range(2, width, 3)] += 1e4
     gain = torch.linalg.solve(scaled @ scaled.T + noise, scaled.expand(batch, -1, -1))
     change = torch.einsum("bjr,bnj->bnr", gain, (target - joints).flatten(2))
-    return clean + torch.einsum("vr,bnr->bnv", prior.basis * spread, change).unflatten(-1, (-1, 3))
+    return clean + torch.einsum("vr,bnr->bnv", prior.directions * variance.sqrt(), change).unflatten(-1, (-1, 3))

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-
 from hmdiff_wire.errors import HmdiffError
+from torch import Tensor
 
 NEAR, FAR = 0.2, 200.0
 _FILM_DIAGONAL = math.hypot(36.0, 24.0)

@@ -58,6 +58,12 @@ class HMDiffConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     dat: DATConfig = field(default_factory=DATConfig)
 
+    def __post_init__(self) -> None:
+        if self.prediction == "epsilon" and self.schedule.terminal == "zero_snr":
+            raise ValueError(
+                "At zero signal the noise says nothing of the mesh (A4): zero_snr needs x0 or v prediction."
+            )
+
 
 DEFAULT = HMDiffConfig()
 PAPER = HMDiffConfig(

@@ -29,7 +29,8 @@ HOP_BUCKETS = (0, 1, 2, 3, 5, 8)
 class DenoiserConfig:
     """layers, heads, feed-forward multiple (0: none); adjacency: ``mask`` is hard and one hop wide for every head,
     ``bias`` learns a bias per head and hop bucket and starts half of the heads near; joint_tokens: 0 or 14;
-    around_mesh: the regressed mesh is an input and, with x0 prediction, the base of the output.
+    around_mesh: the regressed mesh m and the best linear estimate of x0 around it (``diffusion.dat.linear_denoise``) are
+    inputs, and that estimate is the base of the output; for x0 prediction.
     """
 
     layers: int = 2
@@ -103,27 +104,39 @@ class ImageContext:
 
     def repeat(self, count: int) -> ImageContext:
         """Each image count times in a row, to match (B*N) hypotheses."""
-        return ImageContext(tuple((k.repeat_interleave(count, 0), v.repeat_interleave(count, 0)) for k, v in self.layers))
+        return ImageContext(
+            tuple((k.repeat_interleave(count, 0), v.repeat_interleave(count, 0)) for k, v in self.layers)
+        )
 
 
 class Denoiser(nn.Module):
-    """g(h_k, k, f_I). Works on all 431 vertices or any subset of them (training)."""
+    """g(h_k, k, f_I). Works on all 431 vertices or any subset of them (training).
+
+    predicts_mesh: the output is a mesh (x0 prediction), so it may be a residual; noise and v are not near any mesh.
+    """
 
     hop_bucket: Tensor
     joint_map: Tensor
 
-    def __init__(self, config: DenoiserConfig, hops: NDArray[np.int64], joint_map: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        config: DenoiserConfig,
+        hops: NDArray[np.int64],
+        joint_map: NDArray[np.float32],
+        predicts_mesh: bool = True,
+    ) -> None:
         super().__init__()
         self.config = config
+        self.predicts_mesh = predicts_mesh
         self.identity = nn.Embedding(N_COARSE + config.joint_tokens, ID_WIDTH)
         nn.init.normal_(self.identity.weight, std=0.5)
-        place = 6 if config.around_mesh else 3
+        place = 9 if config.around_mesh else 3
         self.entry = nn.Linear(ID_WIDTH + STEP_WIDTH + place, WIDTH) if config.residual else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(WIDTH) if config.residual else nn.Identity()
         self.exit = nn.Linear(WIDTH, 3)
         if config.around_mesh:
-            nn.init.normal_(self.exit.weight, std=0.01)
+            nn.init.zeros_(self.exit.weight)
             nn.init.zeros_(self.exit.bias)
         buckets = np.searchsorted(np.array(HOP_BUCKETS), hops, side="right") - 1
         self.register_buffer("hop_bucket", torch.from_numpy(buckets.astype(np.uint8)))
@@ -141,37 +154,38 @@ class Denoiser(nn.Module):
         return ImageContext(tuple(block.cross_attention.keys_values(features) for block in blocks))
 
     def forward(
-        self, noisy: Tensor, k: Tensor, context: ImageContext, mesh: Tensor | None, subset: Tensor | None = None
+        self,
+        noisy: Tensor,
+        k: Tensor,
+        context: ImageContext,
+        around: tuple[Tensor, Tensor] | None = None,
+        subset: Tensor | None = None,
     ) -> Tensor:
-        """noisy (B,431,3) h_k, k (B,), context for B images, mesh (B,431,3) the regressed m, subset (S,) vertices to
-        work on -> (B,S or 431,3): the raw prediction (residual to m already added where around_mesh says so).
+        """noisy (B,431,3) h_k, k (B,), context for B images, around: m and the linear estimate of x0, (B,431,3) each,
+        subset (S,) vertices to work on -> (B,S or 431,3): the raw prediction (the base already added).
         """
         config = self.config
-        vertices = noisy if subset is None else noisy[:, subset]
-        base = mesh if mesh is None or subset is None else mesh[:, subset]
+        if config.around_mesh and around is None:
+            raise ValueError("This denoiser works around a regressed mesh; none was given.")
+        points = torch.cat([noisy, *around], -1) if config.around_mesh and around else noisy
+        vertices = points if subset is None else points[:, subset]
         identity = self.identity.weight[:N_COARSE]
         identity = identity if subset is None else identity[subset]
-        tokens = self._tokens(vertices, base, identity, k)
+        tokens = self._tokens(vertices, identity, k)
         if config.joint_tokens:
-            joints = torch.einsum("jv,bvc->bjc", self.joint_map, noisy)
-            base_joints = None if mesh is None else torch.einsum("jv,bvc->bjc", self.joint_map, mesh)
-            tokens = torch.cat([tokens, self._tokens(joints, base_joints, self.identity.weight[N_COARSE:], k)], 1)
+            joints = torch.einsum("jv,bvc->bjc", self.joint_map, points)
+            tokens = torch.cat([tokens, self._tokens(joints, self.identity.weight[N_COARSE:], k)], 1)
         x = tokens if self.entry is None else self.entry(tokens)
         bias = self._bias(subset, noisy.device)
         for block, image in zip(self.blocks, context.layers, strict=True):
             x = block(x, image, bias)
         out = self.exit(self.norm(x[:, : vertices.shape[1]])).float()
-        return out if base is None or not config.around_mesh else base + out
+        return out + vertices[..., 6:9] if config.around_mesh and self.predicts_mesh else out
 
-    def _tokens(self, points: Tensor, base: Tensor | None, identity: Tensor, k: Tensor) -> Tensor:
+    def _tokens(self, points: Tensor, identity: Tensor, k: Tensor) -> Tensor:
         count, width = points.shape[:2]
         code = step_code(k, STEP_WIDTH)[:, None].expand(count, width, -1)
-        parts = [identity.expand(count, -1, -1), code, points]
-        if self.config.around_mesh:
-            if base is None:
-                raise ValueError("This denoiser works around a regressed mesh; none was given.")
-            parts.append(base)
-        return torch.cat(parts, -1)
+        return torch.cat([identity.expand(count, -1, -1), code, points], -1)
 
     def _bias(self, subset: Tensor | None, device: torch.device) -> Tensor | None:
         """Additive attention bias (1,heads,T,T). Joint tokens see and are seen by everything."""

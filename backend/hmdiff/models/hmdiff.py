@@ -11,14 +11,16 @@ from torch import Tensor, nn
 from ..bodies.hierarchy import Hierarchy, apply_sparse
 from ..diffusion.dat import (
     DATConfig,
-    PosteriorBasis,
+    MeshPrior,
     activation_gap,
     active,
     alignment_gap,
     clip_step,
     gap_gradient,
     joints_of,
+    linear_denoise,
     posterior_step,
+    step_gamma,
 )
 from ..diffusion.ddim import Step, ddim_step, step_plan
 from ..diffusion.schedule import alpha_bars, to_epsilon, to_x0
@@ -70,7 +72,7 @@ class HMDiff(nn.Module):
         self.config = config
         self.regressor = Regressor(config.regressor)
         self.features = ProxyFeatures(config.regressor.width)
-        self.denoiser = Denoiser(config.denoiser, hierarchy.hops, joint_map)
+        self.denoiser = Denoiser(config.denoiser, hierarchy.hops, joint_map, config.prediction == "x0")
         self.mlp = MeshMLP(hierarchy.up[1], axis=config.mlp_axis)
         self.up = hierarchy.up[0]
         self.register_buffer("basis", torch.zeros(N_COARSE * 3, BASIS_RANK))
@@ -112,14 +114,15 @@ class HMDiff(nn.Module):
                 u = most_likely_pose(heatmaps)[:, None]
             else:
                 u = sample_poses(heatmaps, torch.stack([noise.u for noise in chosen]).to(device), sampler.u_reading)
-        basis = PosteriorBasis.of(self.basis, self.joint_map)
-        h = self._start(start, regression.mesh, u, sampler, basis)
+        prior = MeshPrior.of(self.basis, self.joint_map)
+        h = self._start(start, regression.mesh, u, sampler, prior)
         repeated = context.repeat(sampler.hypotheses)
         first_gap: Tensor | None = None
+        on: Tensor | None = None
         worked = torch.zeros(h.shape[:2], device=device)
         for number, step in enumerate(step_plan(self.bars, sampler.steps, sampler.eta)):
             noise = torch.stack([n.steps[number] for n in chosen]).to(device)
-            h, first_gap, on = self._reverse(h, step, noise, repeated, regression.mesh, u, first_gap, dat, basis)
+            h, first_gap, on = self._reverse(h, step, noise, repeated, regression.mesh, u, first_gap, on, dat, prior)
             worked += on
         return self._finish(h, regression, u, worked, sampler)
 
@@ -128,15 +131,21 @@ class HMDiff(nn.Module):
         batch, n = h.shape[:2]
         flat = h.flatten(0, 1)
         k = torch.full((batch * n,), step.k, device=h.device)
-        base = mesh.repeat_interleave(n, 0)
-        with torch.autocast(h.device.type, torch.bfloat16, enabled=not torch.is_grad_enabled() and fast_bfloat16(h.device)):
-            out = self.denoiser(flat, k, context, base)
         bar = torch.tensor(step.alpha_bar, device=h.device)
+        around = self.around(flat, mesh.repeat_interleave(n, 0), bar.expand(batch * n))
+        with torch.autocast(
+            h.device.type, torch.bfloat16, enabled=not torch.is_grad_enabled() and fast_bfloat16(h.device)
+        ):
+            out = self.denoiser(flat, k, context, around)
         return to_x0(out.float(), flat, bar, self.config.prediction).unflatten(0, (batch, n))
 
-    def _start(
-        self, noise: Tensor, mesh: Tensor, u: Tensor, sampler: SamplerConfig, basis: PosteriorBasis
-    ) -> Tensor:
+    def around(self, noisy: Tensor, mesh: Tensor, alpha_bar: Tensor) -> tuple[Tensor, Tensor] | None:
+        """m and the linear estimate of x0 around it, for a denoiser that wants them. All (B,431,3), alpha_bar (B,)."""
+        if not self.config.denoiser.around_mesh:
+            return None
+        return mesh, linear_denoise(noisy, mesh, alpha_bar, self.basis)
+
+    def _start(self, noise: Tensor, mesh: Tensor, u: Tensor, sampler: SamplerConfig, prior: MeshPrior) -> Tensor:
         bar = float(self.bars[-1])
         if sampler.init == "noise":
             return noise
@@ -145,12 +154,12 @@ class HMDiff(nn.Module):
             picked = u[:, torch.arange(noise.shape[1]) % u.shape[1]]
             exact = 1e-4 * torch.eye(3, device=u.device).expand(len(u), N_J14, 3, 3)
             joints = joints_of(centre, self.joint_map)
-            centre = posterior_step(centre, joints, picked, exact, basis, 1.0, DATConfig())
+            centre = posterior_step(centre, joints, picked, exact, prior, prior.variance, DATConfig())
         return bar**0.5 * centre + (1 - bar) ** 0.5 * noise
 
     def _reverse(
         self, h: Tensor, step: Step, noise: Tensor, context: ImageContext, mesh: Tensor, u: Tensor,
-        first_gap: Tensor | None, dat: DATConfig, basis: PosteriorBasis,
+        first_gap: Tensor | None, before: Tensor | None, dat: DATConfig, prior: MeshPrior,
     ) -> tuple[Tensor, Tensor | None, Tensor]:  # fmt: skip
         """One step of Algorithm 1: predict, align, move. Returns h_{k-1}, D_K and where DAT was on."""
         bar = torch.tensor(step.alpha_bar, device=h.device)
@@ -166,20 +175,22 @@ class HMDiff(nn.Module):
         with torch.no_grad():
             gap = activation_gap(joints, u, dat)
             first_gap = gap if first_gap is None else first_gap
-            on = active(gap, first_gap, dat) if dat.mode != "none" else torch.zeros_like(gap, dtype=torch.bool)
+            on = active(gap, first_gap, dat, before) if dat.mode != "none" else torch.zeros_like(gap, dtype=torch.bool)
             gate = on[..., None, None].to(h)
             if dat.mode == "posterior":
-                aligned = self._posterior(clean, joints, u, step, dat, basis)
+                aligned = self._posterior(clean, joints, u, step, dat, prior)
                 clean = torch.where(on[..., None, None], aligned, clean)
             moved = ddim_step(clean, to_epsilon(clean, h, bar), step, noise)
-            if dat.mode == "detached":
+            # At zero signal (A4) the estimate does not depend on h_k, so there is nothing to pull through it.
+            if dat.mode == "detached" and step.alpha_bar > 0:
                 pull = gap_gradient(joints, u, self.joint_map, dat) / step.alpha_bar**0.5
             elif dat.mode == "direct":
                 pull = gap_gradient(joints_of(h, self.joint_map), u, self.joint_map, dat)
-            return moved - gate * clip_step(dat.gamma * pull, dat.clip), first_gap, on.to(h)
+            gamma = step_gamma(dat, self.joint_map, u.shape[1], step.alpha_bar)
+            return moved - gate * clip_step(gamma * pull, dat.clip), first_gap, on
 
     def _posterior(
-        self, clean: Tensor, joints: Tensor, u: Tensor, step: Step, dat: DATConfig, basis: PosteriorBasis
+        self, clean: Tensor, joints: Tensor, u: Tensor, step: Step, dat: DATConfig, prior: MeshPrior
     ) -> Tensor:
         centred = u - u.mean(1, keepdim=True)
         covariance = torch.einsum("bsji,bsjk->bjik", centred, centred) / max(1, u.shape[1] - 1)
@@ -188,7 +199,8 @@ class HMDiff(nn.Module):
             target = u[:, torch.arange(clean.shape[1]) % u.shape[1]]
         else:
             target = u.mean(1, keepdim=True)
-        return posterior_step(clean, joints, target, covariance, basis, (1 - step.alpha_bar) ** 0.5, dat)
+        variance = prior.remaining_variance(step.alpha_bar)
+        return posterior_step(clean, joints, target, covariance, prior, variance, dat)
 
     @torch.no_grad()
     def _finish(

@@ -28,7 +28,11 @@ class MeshMLP(nn.Module):
         self.axis = axis
         width = 1 if axis == "vertex" else 3
         self.layers = nn.Sequential(
-            nn.Linear(N_COARSE * width, inner), nn.GELU(), nn.Linear(inner, inner), nn.GELU(), nn.Linear(inner, N_MIDDLE * width)
+            nn.Linear(N_COARSE * width, inner),
+            nn.GELU(),
+            nn.Linear(inner, inner),
+            nn.GELU(),
+            nn.Linear(inner, N_MIDDLE * width),
         )
         self.register_buffer("upsampling", to_torch_sparse(up).to_dense(), persistent=False)
         if axis == "vertex":

@@ -37,9 +37,9 @@ def inputs_from_observations(
         if seen.heatmaps is not None:
             peak[row] = torch.from_numpy(seen.heatmaps[:33].reshape(33, -1).max(1))
             for channel, slot in enumerate(HEATMAP_SLOTS):
-                grid[row, channel] = _resample(seen.heatmaps[slot], seen, place)
+                grid[row, channel] = _resample(seen.heatmaps[slot], seen, place, 0.0)
         if seen.mask is not None:
-            grid[row, -1] = _resample(seen.mask, seen, place)
+            grid[row, -1] = _resample(seen.mask, seen, place, 0.5)
         flags[row] = torch.tensor([float(has_world[row]), seen.heatmaps is not None, seen.mask is not None])
     features = landmark_features(points, confidence, peak, world, has_world, centre, side)
     lengths = torch.tensor(list(focal), dtype=torch.float32)[:, None]
@@ -54,17 +54,25 @@ def _canonical_affine(centre: Array, side: float) -> NDArray[np.float64]:
     return np.array([[scale, 0, GRID / 2 - scale * centre[0]], [0, scale, GRID / 2 - scale * centre[1]], [0, 0, 1]])
 
 
-def _resample(raster: Array, seen: Observation, place: NDArray[np.float64]) -> Array:
-    """A raster over the detector's crop -> (56,56) over the canonical crop; zero outside what the detector saw."""
+def _resample(raster: Array, seen: Observation, place: NDArray[np.float64], offset: float) -> Array:
+    """A raster over the detector's crop -> (56,56) over the canonical crop; zero outside what the detector saw.
+
+    offset: where in its cell a value stands: 0.5 is the middle (mask), 0 the corner (heatmaps, see Observation).
+    """
     height = raster.shape[0]
     to_raster = np.vstack([seen.crop.affine(height), [0, 0, 1]])
     matrix = place @ np.linalg.inv(to_raster)
-    # Rasters have their origin at a corner, cv2 at the centre of the first cell.
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
-    matrix = (np.linalg.inv(half) @ matrix @ half)[:2]
+    # Rasters have their origin at a corner, cv2 at the first value.
+    matrix = (_shift(-0.5) @ matrix @ _shift(offset))[:2]
     shrink = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     source = raster
     if shrink < 0.6:
         blur = float(0.5 / max(shrink, 0.05))
         source = cv2.GaussianBlur(raster, (0, 0), blur)
-    return cv2.warpAffine(source, matrix, (GRID, GRID), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.warpAffine(
+        source, matrix, (GRID, GRID), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0
+    )
+
+
+def _shift(by: float) -> NDArray[np.float64]:
+    return np.array([[1, 0, by], [0, 1, by], [0, 0, 1.0]])

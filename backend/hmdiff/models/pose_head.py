@@ -68,7 +68,7 @@ def sample_poses(
     count, samples, joints = uniform.shape[:3]
     flat = heatmaps.xy.flatten(2).cumsum(-1).contiguous()
     draw = uniform[..., 0].permute(0, 2, 1).contiguous()
-    index = torch.searchsorted(flat, draw * flat[..., -1:]).clamp_max(CELLS * CELLS - 1)
+    index = torch.searchsorted(flat, draw * flat[..., -1:], right=True).clamp_max(CELLS * CELLS - 1)
     row, column = index // CELLS, index % CELLS
     xz = heatmaps.xz.transpose(2, 3)
     if reading == "conditional":
@@ -79,7 +79,7 @@ def sample_poses(
         lines = xz.sum(2, keepdim=True).expand(count, joints, samples, CELLS)
     cumulative = lines.cumsum(-1).contiguous()
     depth_draw = uniform[..., 1].permute(0, 2, 1).contiguous()[..., None] * cumulative[..., -1:]
-    depth = torch.searchsorted(cumulative, depth_draw).squeeze(-1).clamp_max(CELLS - 1)
+    depth = torch.searchsorted(cumulative, depth_draw, right=True).squeeze(-1).clamp_max(CELLS - 1)
     cells = torch.stack([column, row, depth], -1).permute(0, 2, 1, 3).float()
     return ((cells + uniform[..., 2:]) / CELLS * 2 - 1) * HALF_EXTENT
 
@@ -100,7 +100,11 @@ class DeconvPoseHead(nn.Module):
         sizes = (in_channels, *channels)
         layers: list[nn.Module] = []
         for inner, outer in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [nn.ConvTranspose2d(inner, outer, 4, 2, 1, bias=False), nn.BatchNorm2d(outer), nn.ReLU(inplace=True)]
+            layers += [
+                nn.ConvTranspose2d(inner, outer, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(outer),
+                nn.ReLU(inplace=True),
+            ]
         layers.append(nn.ConvTranspose2d(sizes[-1], 2 * N_J14, 4, 2, 1))
         self.layers = nn.Sequential(*layers)
 

@@ -75,7 +75,7 @@ def load_model(preset: str = "default", device: torch.device | str = "cpu", path
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """``auto`` takes CUDA where there is one, then Apple's, then the CPU. Errors: ``device.missing``."""
+    """``auto`` takes CUDA where there is one, else the CPU; ``mps`` only by name. Errors: ``device.missing``."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there and kind != "mps"))

@@ -1,1 +1,1 @@
-"""Synthetic people on the fly: mocap poses, random bodies and cameras, and what the detector would have made of them."""
+"""Synthetic people on the fly: mocap poses, random bodies and cameras, and what the detector makes of them."""

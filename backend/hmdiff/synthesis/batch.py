@@ -26,7 +26,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class SyntheticStream:
-    """Endless batches. heatmaps=False makes a grid of the mask alone, which is quicker (the regressor reads no more)."""
+    """Endless batches. heatmaps=False makes a grid of the mask alone: quicker, and all that the regressor reads."""
 
     setup: SynthesisSetup
     faces: Tensor

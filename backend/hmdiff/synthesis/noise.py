@@ -16,7 +16,8 @@ from ..bodies.rotations import axis_angle_to_matrix
 from .people import People
 
 SWAP = (
-    0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23, 26, 25, 28, 27, 30, 29, 32, 31,
+    0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23, 26, 25, 28, 27, 30, 29,
+    32, 31,
 )  # fmt: skip
 """Left-right partner of each of the 33 landmarks."""
 
@@ -25,7 +26,8 @@ LIMBS = ((13, 15, 17, 19, 21), (14, 16, 18, 20, 22), (25, 27, 29, 31), (26, 28, 
 LEGS = (25, 26, 27, 28, 29, 30, 31, 32)
 
 _HARDNESS = (
-    0.6, *(0.6,) * 6, 0.7, 0.7, 0.6, 0.6, 1.0, 1.0, 1.0, 1.0, 1.1, 1.1, *(1.4,) * 6, 1.3, 1.3, 1.0, 1.0, 1.1, 1.1, 1.3, 1.3, 1.4, 1.4,
+    0.6, *(0.6,) * 6, 0.7, 0.7, 0.6, 0.6, 1.0, 1.0, 1.0, 1.0, 1.1, 1.1, *(1.4,) * 6, 1.3, 1.3, 1.0, 1.0, 1.1, 1.1,
+    1.3, 1.3, 1.4, 1.4,
 )  # fmt: skip
 
 
@@ -120,7 +122,7 @@ def detect_synthetic(people: People, generator: torch.Generator, model: NoiseMod
 
 
 def self_occluded(people: People, radius: float = 0.055, behind: float = 0.12, stride: int = 4) -> Tensor:
-    """(N,33) True where a vertex lies in front of the landmark: within radius on the picture, nearer by more than behind.
+    """(N,33) True where a vertex hides the landmark: within radius on the picture, nearer by more than behind.
 
     Metres at the person's depth; every stride-th vertex is looked at, which is dense enough for a limb or a trunk.
     """
@@ -131,7 +133,7 @@ def self_occluded(people: People, radius: float = 0.055, behind: float = 0.12, s
     return (near & in_front).any(-1)
 
 
-def _removed_limbs(model: NoiseModel, chance) -> Tensor:  # noqa: ANN001
+def _removed_limbs(model: NoiseModel, chance) -> Tensor:
     removed = chance(0.0, 33)
     for limb in LIMBS:
         gone = chance(model.limb_removed)
@@ -141,7 +143,7 @@ def _removed_limbs(model: NoiseModel, chance) -> Tensor:  # noqa: ANN001
     return removed
 
 
-def _truncation(model: NoiseModel, low: Tensor, high: Tensor, chance, generator: torch.Generator) -> Tensor:  # noqa: ANN001
+def _truncation(model: NoiseModel, low: Tensor, high: Tensor, chance, generator: torch.Generator) -> Tensor:
     """(N,4) visible window x0, y0, x1, y1 at z = 1; mostly the lower body is cut, as in real framing."""
     count, device = len(low), low.device
     extent = high - low
@@ -163,7 +165,7 @@ def _outside(points: Tensor, window: Tensor) -> Tensor:
     return ~inside
 
 
-def _swapped(points: Tensor, model: NoiseModel, chance) -> Tensor:  # noqa: ANN001
+def _swapped(points: Tensor, model: NoiseModel, chance) -> Tensor:
     partner = points[:, list(SWAP)]
     legs = torch.zeros(33, dtype=torch.bool, device=points.device)
     legs[list(LEGS)] = True
@@ -173,7 +175,7 @@ def _swapped(points: Tensor, model: NoiseModel, chance) -> Tensor:  # noqa: ANN0
     return torch.where((swap | chance(model.swap_joint, 33))[..., None], partner, points)
 
 
-def _world(people: People, model: NoiseModel, normal, chance, unsure: Tensor) -> Tensor:  # noqa: ANN001
+def _world(people: People, model: NoiseModel, normal, chance, unsure: Tensor) -> Tensor:
     """The detector's own 3D: right shape, wrong size, lean and depth."""
     truth = people.landmarks - people.landmarks[:, 23:25].mean(1, keepdim=True)
     zero = torch.zeros_like(normal())

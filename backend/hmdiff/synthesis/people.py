@@ -64,7 +64,12 @@ class CameraRanges:
 
 
 def make_setup(
-    pool: PosePool, body: BodyModel, hierarchy: Hierarchy, maps: JointMaps, device: torch.device | str, augment: bool = True
+    pool: PosePool,
+    body: BodyModel,
+    hierarchy: Hierarchy,
+    maps: JointMaps,
+    device: torch.device | str,
+    augment: bool = True,
 ) -> SynthesisSetup:
     """Bundle the parts on a device; the collar correction is worked out from the pool and the body."""
     rest = body.joint_template
@@ -81,7 +86,11 @@ def make_setup(
 
 
 def sample_people(
-    setup: SynthesisSetup, count: int, generator: torch.Generator, cameras: CameraRanges | None = None, beta_std: float = 1.2
+    setup: SynthesisSetup,
+    count: int,
+    generator: torch.Generator,
+    cameras: CameraRanges | None = None,
+    beta_std: float = 1.2,
 ) -> People:
     """Draw people; all randomness comes from generator (on setup's device)."""
     device = setup.device

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-
 from hmdiff_wire.errors import HmdiffError
+from torch import Tensor
 
 from ..bodies.rotations import axis_angle_to_matrix
 
@@ -66,7 +65,10 @@ def load_pose_pool(path: Path, split: str = "train") -> PosePool:
             cluster = data["pose_cluster"][chosen].astype(np.int64)
     except (KeyError, ValueError, OSError) as error:
         raise HmdiffError(
-            "mocap.unreadable", f"{path.name} is not a motion capture bundle.", "Use the file as it was handed out.", repr(error)
+            "mocap.unreadable",
+            f"{path.name} is not a motion capture bundle.",
+            "Use the file as it was handed out.",
+            repr(error),
         ) from error
     per_cluster = 1.0 / np.bincount(cluster, minlength=cluster.max() + 1)[cluster]
     weight = 0.5 / len(poses) + 0.5 * per_cluster / per_cluster.sum()
@@ -76,7 +78,8 @@ def load_pose_pool(path: Path, split: str = "train") -> PosePool:
 def collar_correction(poses: Tensor, shoulder_direction: Tensor) -> Tensor:
     """Constant rotations (2,3,3) to put after the collars, so that relaxed arms leave the body's own collars at rest.
 
-    poses (P,24,3); shoulder_direction (2,3): the body's rest direction collar -> shoulder. Source: method_notes 4.3.
+    poses (P,24,3); shoulder_direction (2,3): the body's rest direction collar -> shoulder. None where no arm hangs.
+    Source: method_notes 4.3.
     """
     matrices = axis_angle_to_matrix(poses[:: max(1, len(poses) // 4000)])
     corrections = []
@@ -84,6 +87,9 @@ def collar_correction(poses: Tensor, shoulder_direction: Tensor) -> Tensor:
         arm = matrices[:, joint] @ matrices[:, SHOULDERS[side]]
         hanging = arm[:, 1, 0] * (1.0 if side == 0 else -1.0) < -0.85
         relaxed = matrices[hanging, joint] @ torch.tensor(rest).to(poses)
+        if not len(relaxed):
+            corrections.append(torch.eye(3).to(poses))
+            continue
         relaxed = torch.nn.functional.normalize(relaxed.mean(0), dim=0)
         corrections.append(_rotation_between(relaxed, shoulder_direction[side]))
     return torch.stack(corrections)

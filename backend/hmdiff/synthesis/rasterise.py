@@ -15,8 +15,8 @@ def splat_points(vertices_2d: Tensor, faces: Tensor) -> Tensor:
 
 
 def draw_mask(points: Tensor, centre: Tensor, side: Tensor, window: Tensor) -> Tensor:
-    """Point splatting, then closing of one cell. points (N,P,2), crop centre (N,2) and side (N,), window (N,4) visible part,
-    all in one unit -> (N,56,56) in {0,1}.
+    """Point splatting, then closing of one cell. points (N,P,2), crop centre (N,2) and side (N,), window (N,4) the
+    visible part, all in one unit -> (N,56,56) in {0,1}.
     """
     count = len(points)
     inside = (points > window[:, None, :2]).all(-1) & (points < window[:, None, 2:]).all(-1)

@@ -36,7 +36,9 @@ def make_stream(
     parts: Assembly, data: Path, split: str, device: torch.device | str, heatmaps: bool, noise: NoiseModel | None = None
 ) -> SyntheticStream:
     """split ``train`` augments poses, ``test`` (held-out subjects) does not."""
-    setup = make_setup(load_pose_pool(data, split), parts.body, parts.hierarchy, parts.maps, device, augment=split == "train")
+    setup = make_setup(
+        load_pose_pool(data, split), parts.body, parts.hierarchy, parts.maps, device, augment=split == "train"
+    )
     faces = torch.from_numpy(parts.hierarchy.faces[1]).to(device)
     return SyntheticStream(setup, faces, noise or NoiseModel(), heatmaps=heatmaps)
 
@@ -51,4 +53,6 @@ def mean_mesh(stream: SyntheticStream, count: int = 4096) -> torch.Tensor:
     """Mean root-centred mesh (431,3) over people as the camera sees them."""
     generator = torch.Generator(device=stream.setup.device).manual_seed(7)
     with torch.no_grad():
-        return torch.stack([stream.draw(512, generator).people.vertices.mean(0) for _ in range(max(1, count // 512))]).mean(0)
+        return torch.stack(
+            [stream.draw(512, generator).people.vertices.mean(0) for _ in range(max(1, count // 512))]
+        ).mean(0)

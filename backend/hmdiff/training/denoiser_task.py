@@ -29,7 +29,13 @@ class DenoiserTask:
     """
 
     def __init__(
-        self, model: HMDiff, topology: MeshTopology, held_out: Batch, subset: int = 128, full_every: int = 6, name: str = "denoiser"
+        self,
+        model: HMDiff,
+        topology: MeshTopology,
+        held_out: Batch,
+        subset: int = 128,
+        full_every: int = 6,
+        name: str = "denoiser",
     ) -> None:
         self.name = name
         self.model = model
@@ -56,23 +62,27 @@ class DenoiserTask:
         noisy = add_noise(truth, noise, bar)
         chosen = None if full else torch.randperm(truth.shape[1], generator=generator, device=device)[: self.subset]
         context = self.module.denoiser.context(self.module.features(inputs, regression.hidden))
-        output = self.module.denoiser(noisy, k, context, mesh if config.denoiser.around_mesh else None, chosen).float()
+        around = self.model.around(noisy, mesh, bar.flatten())
+        output = self.module.denoiser(noisy, k, context, around, chosen).float()
         target = training_target(truth, noise, bar, config.prediction)
         if chosen is not None:
             target, noisy, truth = target[:, chosen], noisy[:, chosen], truth[:, chosen]
         squared = ((output - target) ** 2).mean((1, 2))
         if config.loss.weighting == "min_snr":
             snr = (bar / (1 - bar)).flatten()
-            squared = squared * (snr.clamp_max(5.0) if config.prediction == "x0" else snr.clamp_max(5.0) / snr)
-        loss = 100.0 * config.loss.diffusion * squared.mean()
+            scale = {"x0": torch.ones_like(snr), "epsilon": snr, "v": snr + 1}[config.prediction]
+            squared = squared * snr.clamp_max(5.0) / scale
+        # The paper's ||.||^2 sums over all coordinates (A18); the mean is scaled to the size of the geometry terms.
+        size = 100.0 if config.loss.reduction == "mean" else float(batch.people.vertices[0].numel())
+        loss = size * config.loss.diffusion * squared.mean()
         clean = to_x0(output, noisy, bar, config.prediction)
         distance = (clean - truth).norm(dim=-1).mean()
-        loss = loss + config.loss.vertex * (clean - truth).abs().sum(-1).mean()
         terms = {"L_diff": squared.mean().item(), "x0_mm": 1000 * distance.item()}
         if full:
             gate = (k <= config.loss.geometry_until * (len(bars) - 1)).float()
             geometry, each = geometry_losses(clean, truth, gate, self.topology, config.loss)
-            loss, terms = loss + geometry, each
+            return loss + geometry, each
+        loss = loss + config.loss.vertex * (clean - truth).abs().sum(-1).mean()
         return loss, terms
 
     def validate(self, module: nn.Module) -> dict[str, float]:

@@ -133,5 +133,6 @@ def _report(
     }  # fmt: skip
     with curve.open("a", encoding="utf-8") as out:
         out.write(json.dumps(row) + "\n")
-    say(f"{task.name} step {row['step']} ({row['samples'] / 1e6:.2f} M, {done * batch / max(seconds, 1):.0f}/s) {result} {row['train']}")
+    speed = done * batch / max(seconds, 1)
+    say(f"{task.name} step {row['step']} ({row['samples'] / 1e6:.2f} M, {speed:.0f}/s) {result} {row['train']}")
     return result

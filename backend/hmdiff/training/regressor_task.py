@@ -34,7 +34,12 @@ class RegressorTask:
         camera = (prediction.camera.float() - camera_target(batch)).abs().mean()
         nll = -prediction.u.log_prob(people.joints[:, list(J14_OF_24)]).clamp_min(-12).mean()
         loss = vertex + joint + 0.1 * camera + 0.01 * nll
-        return loss, {"vertex_mm": 1000 * vertex.item(), "joint_mm": 1000 * joint.item(), "nll": nll.item(), "camera": camera.item()}
+        return loss, {
+            "vertex_mm": 1000 * vertex.item(),
+            "joint_mm": 1000 * joint.item(),
+            "nll": nll.item(),
+            "camera": camera.item(),
+        }
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         prediction: Regression = module(self.held_out.inputs)
@@ -51,7 +56,7 @@ class RegressorTask:
 
 
 def camera_target(batch: Batch) -> Tensor:
-    """(N,3): the pelvis in the crop (-1..1) and the log of depth times crop side at focal length 1 (metres per crop)."""
+    """(N,3): the pelvis in the crop (-1..1) and the log of depth times crop side at focal length 1 (metres)."""
     pelvis = batch.people.pelvis
     placed = (pelvis[:, :2] / pelvis[:, 2:] - batch.centre) / (batch.side[:, None] / 2)
     extent = (pelvis[:, 2:] * batch.side[:, None]).log()

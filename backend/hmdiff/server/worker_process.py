@@ -1,0 +1,139 @@
+"""The worker seen from the server: start it, talk to it, notice its death, end it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import zmq
+from hmdiff_wire.codec import LIMITS, decode, encode
+from hmdiff_wire.errors import HmdiffError
+from hmdiff_wire.messages import Hello, Message, WorkerState, from_packet, to_packet
+
+from .sockets import bind_router, receive
+
+TOKEN_VARIABLE = "HMDIFF_WORKER_TOKEN"
+
+
+class WorkerProcess:
+    """One process at a time, ``state`` none, starting, idle or busy.
+
+    It talks over a loopback socket with a token of its own generation, which only it is told, so that nothing of a
+    dead one or of another program is believed. Its stdin is a pipe that closes with the server, however that ends.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], jobs: str, device: str) -> None:
+        self.state: WorkerState = "none"
+        self.socket, self._port = bind_router(context, 0, LIMITS.array_bytes)
+        self._command = [sys.executable, "-m", "hmdiff.server.worker", "--jobs", jobs, "--device", device]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._identity = b""
+        self._token = ""
+
+    def start(self) -> None:
+        """Raises OSError when the system gives no process."""
+        self._token, self._identity = secrets.token_urlsafe(24), b""
+        self._process = subprocess.Popen(
+            [*self._command, "--port", str(self._port)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, TOKEN_VARIABLE: self._token},
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )  # fmt: skip
+        self.state = "starting"
+
+    def send(self, message: Message) -> None:
+        """To the worker that said hello; one that is just dying is noticed by ``exit_code``."""
+        with suppress(zmq.ZMQError):
+            self.socket.send_multipart([self._identity, *encode(to_packet(message))], zmq.NOBLOCK)
+
+    def messages(self, most: int = 100) -> Iterator[Message]:
+        """What has arrived from the living worker. Messages that are not its own or not of the protocol are skipped."""
+        for _ in range(most):
+            parts = receive(self.socket)
+            if parts is None:
+                return
+            identity = bytes(parts[0])
+            try:
+                packet = decode(parts[1:])
+                message = from_packet(packet)
+            except HmdiffError as error:
+                print(f"hmdiff serve: the worker's port got: {error.detail or error}", file=sys.stderr, flush=True)
+                continue
+            if not self._identity and secrets.compare_digest(
+                packet.token.encode("utf-8", "replace"), self._token.encode()
+            ):
+                self._identity = identity
+            if identity == self._identity:
+                if isinstance(message, Hello):
+                    self.state = "idle"
+                yield message
+
+    def exit_code(self) -> int | None:
+        """None while it lives, or where there is none."""
+        return self._process.poll() if self._process else None
+
+    def forget(self) -> None:
+        """After its death: back to none."""
+        if self._process and self._process.stdin:
+            with suppress(OSError):
+                self._process.stdin.close()
+        self._process, self._identity, self._token, self.state = None, b"", "", "none"
+
+    def kill(self) -> None:
+        """End it at once; returns when it has, so that nothing is sent to a dying one."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self, grace_s: float) -> None:
+        """Ask it to end by closing its stdin, then make it."""
+        if self._process:
+            if self._process.stdin:
+                with suppress(OSError):
+                    self._process.stdin.close()
+            try:
+                self._process.wait(grace_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self.forget()
+        self.socket.close()
+
+
+def wait_for_last_words(worker: WorkerProcess, seconds: float = 0.2) -> list[Message]:
+    """What a worker that has just ended managed to send."""
+    end = time.monotonic() + seconds
+    found: list[Message] = []
+    while time.monotonic() < end:
+        worker.socket.poll(20)
+        found += worker.messages()
+    return found
+
+
+def death(code: int | str, during_start: bool) -> HmdiffError:
+    """How to tell a person that the worker ended by itself; code: its exit code, or why it could not begin."""
+    name = _signal_name(code) if isinstance(code, int) else ""
+    detail = f"worker ended: {code} {name}".rstrip()
+    if during_start:
+        return HmdiffError(
+            "worker.not_started", "The part of the backend that computes does not start.",
+            "`hmdiff doctor` says what is missing; the backend's log says more.", detail,
+        )  # fmt: skip
+    memory = " The computer may have run out of memory." if name == "SIGKILL" else ""
+    return HmdiffError(
+        "worker.died", f"The part of the backend that computes ended in the middle of this job.{memory}",
+        "What was finished is kept. Send the job again, with a shorter range or fewer hypotheses if it happens again.",
+        detail,
+    )  # fmt: skip
+
+
+def _signal_name(code: int) -> str:
+    try:
+        return signal.Signals(-code).name if code < 0 else ""
+    except ValueError:
+        return ""

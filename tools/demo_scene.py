@@ -1,4 +1,7 @@
-"""The room of the shipped demo clip and its dancer's clothes. Places are metres in the y-up world around the dance's middle."""
+"""The room of the shipped demo clip and its dancer's clothes.
+
+Places are metres in the y-up world around the dance's middle.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,16 @@ import numpy as np
 import studio
 from wardrobe import REGIONS, Cut
 
-CUT = Cut(sleeve=0.33, hem=0.86, trouser=0.11, shirt_offset=0.012, trouser_offset=0.012, hair_offset=0.022, hairline=0.07)
+CUT = Cut(
+    sleeve=0.33,
+    hem=0.86,
+    trouser=0.11,
+    shirt_offset=0.012,
+    trouser_offset=0.013,
+    hair_offset=0.022,
+    hairline=0.07,
+    shoe_offset=0.0,
+)
 
 
 def clothes() -> dict[str, Any]:
@@ -16,17 +28,26 @@ def clothes() -> dict[str, Any]:
     made = {
         "skin": studio.material("skin", (0.58, 0.33, 0.22), 0.55),
         "hair": studio.wrinkle(studio.material("hair", (0.045, 0.022, 0.012), 0.6), 60.0, 1.0),
-        "shirt": studio.wrinkle(studio.patterned("shirt", "stripes", (0.72, 0.70, 0.64), (0.55, 0.06, 0.05), 5.0), 14.0, 0.6),
-        "trousers": studio.wrinkle(studio.patterned("trousers", "noise", (0.03, 0.06, 0.16), (0.07, 0.12, 0.26), 25.0), 12.0, 0.7),
-        "shoes": studio.material("shoes", (0.75, 0.75, 0.72), 0.5),
+        "shirt": studio.wrinkle(
+            studio.patterned("shirt", "stripes", (0.72, 0.70, 0.64), (0.55, 0.06, 0.05), 5.0), 14.0, 0.6
+        ),
+        "trousers": studio.wrinkle(
+            studio.patterned("trousers", "noise", (0.03, 0.06, 0.16), (0.07, 0.12, 0.26), 25.0), 12.0, 0.7
+        ),
+        "shoes": studio.material("socks", (0.75, 0.75, 0.72), 0.8),
         "eye": studio.material("eye", (0.75, 0.73, 0.70), 0.3),
         "iris": studio.material("iris", (0.03, 0.015, 0.008), 0.2),
         "mouth": studio.material("mouth", (0.20, 0.04, 0.04), 0.6),
         "lips": studio.material("lips", (0.42, 0.15, 0.12), 0.5),
         "brows": studio.material("brows", (0.05, 0.025, 0.015), 0.8),
-        "sole": studio.material("sole", (0.12, 0.12, 0.12), 0.8),
+        "sole": studio.material("sock soles", (0.75, 0.75, 0.72), 0.8),
     }
     return {name: made[name] for name in REGIONS}
+
+
+def shoe_materials() -> list[Any]:
+    """Upper and sole."""
+    return [studio.material("leather", (0.76, 0.75, 0.72), 0.45), studio.material("rubber", (0.10, 0.10, 0.11), 0.8)]
 
 
 def furnish() -> None:
@@ -51,12 +72,28 @@ def furnish() -> None:
     box("Bench", np.array([1.9, 0.43, -2.55]), np.array([1.5, 0.06, 0.42]), wood)
     for side in (-0.65, 0.65):
         box("Bench leg", np.array([1.9 + side, 0.20, -2.55]), np.array([0.06, 0.40, 0.38]), wood)
-    box("Cushion", np.array([1.6, 0.51, -2.55]), np.array([0.5, 0.1, 0.4]), studio.material("ochre", (0.70, 0.36, 0.06)), 0.2)
+    box(
+        "Cushion",
+        np.array([1.6, 0.51, -2.55]),
+        np.array([0.5, 0.1, 0.4]),
+        studio.material("ochre", (0.70, 0.36, 0.06)),
+        0.2,
+    )
     rounded("Pot", np.array([-2.95, 0.22, -2.2]), 0.19, 0.44, studio.material("clay", (0.48, 0.17, 0.09)), 1.3)
     leaves = studio.material("leaves", (0.05, 0.18, 0.05), 0.5)
-    for x, y, z, radius, height in ((-2.95, 0.80, -2.2, 0.26, 0.9), (-3.15, 0.72, -2.05, 0.17, 0.6), (-2.74, 0.68, -2.1, 0.18, 0.6)):
+    for x, y, z, radius, height in (
+        (-2.95, 0.80, -2.2, 0.26, 0.9),
+        (-3.15, 0.72, -2.05, 0.17, 0.6),
+        (-2.74, 0.68, -2.1, 0.18, 0.6),
+    ):
         rounded("Leaves", np.array([x, y, z]), radius, height, leaves, 0.0)
-    box("Crate", np.array([3.3, 0.25, -1.9]), np.array([0.5, 0.5, 0.5]), studio.material("crate", (0.25, 0.30, 0.36)), 0.4)
+    box(
+        "Crate",
+        np.array([3.3, 0.25, -1.9]),
+        np.array([0.5, 0.5, 0.5]),
+        studio.material("crate", (0.25, 0.30, 0.36)),
+        0.4,
+    )
     rounded("Ball", np.array([2.75, 0.16, -1.5]), 0.16, 0.32, studio.material("ball", (0.75, 0.20, 0.05), 0.35), 0.0)
     rounded("Lamp post", np.array([0.35, 0.8, -2.6]), 0.015, 1.6, frame)
     rounded("Lamp shade", np.array([0.35, 1.68, -2.6]), 0.22, 0.28, studio.material("linen", (0.80, 0.72, 0.55)), 0.7)

@@ -3,8 +3,8 @@
     python tools/fit_landmarks.py --pictures FOLDER --out FOLDER
 
 FOLDER is what ``render_people`` wrote. Writes landmarks.npz (row, col, value: sparse triplets; names; statistics) and
-noise.json. A landmark is a convex combination of at most 16 vertices near its anatomical place; left and right share one
-fit by mirroring. The weights solve a robust non-negative least squares problem on the reprojection error.
+noise.json. A landmark is a convex combination of at most 16 vertices near its anatomical place; left and right share
+one fit by mirroring. The weights solve a robust non-negative least squares problem on the reprojection error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("backend", "shared", "tools")]
 
@@ -71,7 +71,7 @@ def spread(points: Floats, count: int) -> Ints:
 
 
 def gather(samples: list[Sample], sides: list[tuple[int, Ints]], covered: NDArray[np.bool_]) -> Views:
-    """sides: (landmark slot, candidate vertices) for left and right; both become rows of one problem. covered (S,33)."""
+    """sides: (landmark slot, candidate vertices) for left and right, rows of one problem; covered (S,33)."""
     guess = np.concatenate([covered[:, slot] & (slot < N_FACE) for slot, _ in sides])
     rows = [(s, slot, vertices) for slot, vertices in sides for s in samples]
     return Views(
@@ -94,7 +94,9 @@ def solve(views: Views, start: Floats, pull: Floats) -> Floats:
         depth = views.positions[..., 2] @ weights
         # u Z - f X = 0 is linear in the weights; dividing by the current depth turns it into pixels
         gain = (views.scale * trust / depth)[:, None, None]
-        system = gain * (views.target[:, None] * views.positions[..., 2:] - views.focal[:, None, None] * views.positions[..., :2])
+        system = gain * (
+            views.target[:, None] * views.positions[..., 2:] - views.focal[:, None, None] * views.positions[..., :2]
+        )
         matrix = system.transpose(0, 2, 1).reshape(-1, len(weights))
         matrix = np.vstack([matrix, _PULL * pull, _SUM_WEIGHT * np.ones(len(weights))])
         goal = np.zeros(len(matrix))
@@ -177,7 +179,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     body = load_body(BODY)
     rest = body.v_template.astype(float)
-    mirror = cKDTree(rest).query(rest * [-1, 1, 1])[1].astype(np.int64)
+    mirror = np.asarray(KDTree(rest).query(rest * [-1, 1, 1])[1], np.int64)
     anchors = anatomical_points(rest)
     before = nearest_regressor(body, anchors, mirror)
     everything = read_pictures(options.pictures, body)
@@ -195,17 +197,21 @@ def main() -> None:
     np.savez_compressed(
         options.out / "landmarks.npz", row=row.astype(np.int32), col=col.astype(np.int32),
         value=fitted[row, col].astype(np.float32), names=np.array(BLAZEPOSE_NAMES),
-        residual_std_px=np.array(noise["std_px"], np.float32), residual_std_box=np.array(noise["std_of_box"], np.float32),
+        residual_std_px=np.array(noise["std_px"], np.float32),
+        residual_std_box=np.array(noise["std_of_box"], np.float32),
         residual_before_px=np.array(noise["median_before_px"], np.float32),
         residual_after_px=np.array(noise["median_after_px"], np.float32),
-        bias_before_px=np.array(noise["bias_before_px"], np.float32), bias_after_px=np.array(noise["bias_after_px"], np.float32),
+        bias_before_px=np.array(noise["bias_before_px"], np.float32),
+        bias_after_px=np.array(noise["bias_after_px"], np.float32),
     )  # fmt: skip
     (options.out / "noise.json").write_text(json.dumps(noise, indent=1))
     for slot, name in enumerate(BLAZEPOSE_NAMES):
-        print(f"{slot:2d} {name:18s} before {noise['median_before_px'][slot]:5.2f} after {noise['median_after_px'][slot]:5.2f} "
-              f"held out {noise['median_held_out_px'][slot]:5.2f} std {noise['std_px'][slot]:5.2f} px "
-              f"= {noise['std_of_box'][slot]:.4f} box, moved {noise['moved_mm'][slot]:5.1f} mm, "
-              f"bias {noise['bias_before_px'][slot]} -> {noise['bias_after_px'][slot]}")  # fmt: skip
+        figure = {key: noise[key][slot] for key in noise if isinstance(noise[key], list) and len(noise[key]) == 33}
+        print(
+            f"{slot:2d} {name:18s} before {figure['median_before_px']:5.2f} after {figure['median_after_px']:5.2f} "
+            f"held out {figure['median_held_out_px']:5.2f} std {figure['std_px']:5.2f} px, "
+            f"{figure['std_of_box']:.4f} box, moved {figure['moved_mm']:5.1f} mm, bias {figure['bias_before_px']} -> {figure['bias_after_px']}"
+        )
 
 
 if __name__ == "__main__":

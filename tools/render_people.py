@@ -2,8 +2,8 @@
 
     python tools/render_people.py --mocap mocap_cmu_poses.npz --out FOLDER [--count 160] [--seed 0]
 
-Writes FOLDER/000.png.. and FOLDER/truth.npz: pose (N,72), betas (N,10), transl (N,3) in OpenCV camera axes, focal (N,) px,
-size (2,) px. Needs bpy.
+Writes FOLDER/000.png.. and FOLDER/truth.npz: pose (N,72), betas (N,10), transl (N,3) in OpenCV camera axes,
+focal (N,) px, size (2,) px. Needs bpy.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,9 @@ def upright_poses(path: Path, count: int, rng: np.random.Generator) -> studio.Fl
     picked = poses[np.array(chosen)].astype(float)
     root = Rotation.from_rotvec(picked[:, 0])
     forward = root.as_matrix()[:, :, 2]
-    heading = Rotation.from_rotvec(np.stack([0 * forward[:, 0], -np.arctan2(forward[:, 0], forward[:, 2]), 0 * forward[:, 0]], 1))
+    heading = Rotation.from_rotvec(
+        np.stack([0 * forward[:, 0], -np.arctan2(forward[:, 0], forward[:, 2]), 0 * forward[:, 0]], 1)
+    )
     picked[:, 0] = (heading * root).as_rotvec()
     return picked
 
@@ -71,26 +74,33 @@ def colour(rng: np.random.Generator) -> studio.Colour:
 
 def random_materials(rng: np.random.Generator) -> dict[str, object]:
     tone = rng.uniform(0, 1)
-    skin_colour = tuple(float(c) for c in np.array([0.12, 0.06, 0.035]) * (1 - tone) + np.array([0.72, 0.46, 0.36]) * tone)
+    skin_colour = tuple(
+        float(c) for c in np.array([0.12, 0.06, 0.035]) * (1 - tone) + np.array([0.72, 0.46, 0.36]) * tone
+    )
     dark = float(rng.uniform(0.005, 0.25))
     hair = (dark, dark * 0.7, dark * 0.45)
-    fixed = {"skin": skin_colour, "hair": hair, "eye": (0.8, 0.8, 0.8), "iris": (0.02, 0.015, 0.01), "mouth": (0.15, 0.03, 0.03),
+    fixed = {"skin": skin_colour, "hair": hair, "eye": (0.8, 0.8, 0.8), "iris": (0.02, 0.015, 0.01),
+             "mouth": (0.15, 0.03, 0.03),
              "lips": (skin_colour[0] * 0.75, skin_colour[1] * 0.45, skin_colour[2] * 0.45),
              "brows": (hair[0] * 0.6, hair[1] * 0.6, hair[2] * 0.6), "sole": (0.6, 0.6, 0.6)}  # fmt: skip
     made: dict[str, object] = {name: studio.material(name, value, 0.6) for name, value in fixed.items()}
     for name in ("shirt", "trousers", "shoes"):
-        made[name] = studio.patterned(name, str(rng.choice(PATTERNS)), colour(rng), colour(rng), float(rng.uniform(4, 30)))
+        made[name] = studio.patterned(
+            name, str(rng.choice(PATTERNS)), colour(rng), colour(rng), float(rng.uniform(4, 30))
+        )
     return {name: made[name] for name in REGIONS}
 
 
 def furnish(rng: np.random.Generator, sight: studio.Floats) -> None:
-    """Floor, back wall, a few boxes behind or beside the person, sun, area light and sky. sight (3,): camera's view direction."""
+    """Floor, wall, a few boxes behind or beside the person, lights and sky. sight (3,): where the camera looks."""
     flat = np.array([sight[0], 0, sight[2]]) / np.hypot(sight[0], sight[2])
     side = np.array([flat[2], 0, -flat[0]])
     turn = float(np.arctan2(flat[0], flat[2]))
 
     def pick(name: str) -> object:
-        return studio.patterned(name, str(rng.choice(WALLS)), colour(rng), colour(rng), float(rng.uniform(0.5, 5)), None)
+        return studio.patterned(
+            name, str(rng.choice(WALLS)), colour(rng), colour(rng), float(rng.uniform(0.5, 5)), None
+        )
 
     studio.add_box("Floor", np.array([0, -0.05, 0]), np.array([60, 0.1, 60]), pick("floor"))
     if rng.random() < 0.8:
@@ -123,14 +133,17 @@ def main() -> None:
     quads = body.quads.astype(np.int64)
     poses = upright_poses(options.mocap, options.count, np.random.default_rng(options.seed))
     studio.empty_scene(options.size, options.size, options.samples, options.threads)
-    rows: dict[str, list[studio.Floats]] = {name: [] for name in ("pose", "betas", "transl", "focal")}
+    rows: dict[str, list[Any]] = {name: [] for name in ("pose", "betas", "transl", "focal")}
+    still = np.zeros((1, 3), np.float32)
     started = time.perf_counter()
     for index, pose in enumerate(poses):
         rng = np.random.default_rng([options.seed, index])
         pose[0] = (Rotation.from_euler("y", rng.uniform(-np.pi, np.pi)) * Rotation.from_rotvec(pose[0])).as_rotvec()
         betas = rng.normal(size=10)
         cut = random_cut(rng)
-        vertices = skin(body, betas, pose.reshape(1, 72), np.zeros((1, 3)))[0][0].astype(float)
+        vertices = skin(body, *(np.float32(part) for part in (betas, pose.reshape(1, 72), np.zeros((1, 3)))))[0][
+            0
+        ].astype(float)
         centre = (vertices.min(0) + vertices.max(0)) / 2
         transl = -np.array([centre[0], vertices[:, 1].min(), centre[2]])
         vertices += transl
@@ -157,7 +170,12 @@ def main() -> None:
         studio.render_to(path)
         print(f"{index + 1}/{len(poses)}, {(time.perf_counter() - started) / (index + 1):.2f} s each", flush=True)
     size = np.array([options.size, options.size])
-    np.savez(options.out / "truth.npz", size=size, **{k: np.array(v, np.float32) for k, v in rows.items()})
+    np.savez(
+        options.out / "truth.npz",
+        size=size,
+        allow_pickle=False,
+        **{k: np.array(v, np.float32) for k, v in rows.items()},
+    )
 
 
 if __name__ == "__main__":

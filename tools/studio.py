@@ -104,6 +104,20 @@ def add_body(body: BodyData, regions: NDArray[np.int64], materials: dict[str, An
     return thing
 
 
+def add_mesh(name: str, points: Floats, faces: list[list[int]], materials: list[Any], slots: NDArray[np.int64]) -> Any:
+    """A smooth mesh object: points (S,3) in the y-up world, one material slot per face."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata((points @ TO_BLENDER.T).tolist(), [], faces)
+    for made in materials:
+        mesh.materials.append(made)
+    mesh.polygons.foreach_set("material_index", slots.astype(np.int32))
+    mesh.shade_smooth()
+    mesh.set_sharp_from_angle(angle=0.9)
+    thing = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(thing)
+    return thing
+
+
 def dress(thing: Any, regions: NDArray[np.int64], materials: dict[str, Any]) -> None:
     thing.data.materials.clear()
     for name in REGIONS:

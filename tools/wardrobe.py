@@ -32,6 +32,7 @@ class Cut:
     hair_offset: float = 0.016
     hairline: float = 0.075
     long_hair: bool = False
+    shoe_offset: float = 0.008
 
 
 def random_cut(rng: np.random.Generator) -> Cut:
@@ -76,9 +77,9 @@ def face_regions(body: BodyData, cut: Cut) -> Ints:
     )
     region[head & (y > line)] = REGION["hair"]
     if cut.long_hair:
-        region[np.isin(names, ("head", "neck", "spine3")) & (z < ear_z - 0.02) & (y > joints[12, 1] - 0.06) & (x < 0.09)] = (
-            REGION["hair"]
-        )
+        region[
+            np.isin(names, ("head", "neck", "spine3")) & (z < ear_z - 0.02) & (y > joints[12, 1] - 0.06) & (x < 0.09)
+        ] = REGION["hair"]
     for i, middle in zip(eyes, eye, strict=True):
         ball = island == i
         out = (centre - middle) / (np.linalg.norm(centre - middle, axis=1, keepdims=True) + 1e-9)
@@ -99,7 +100,7 @@ def stand_off(body: BodyData, region: Ints, cut: Cut) -> Floats:
     assert body.quads is not None
     per_region = np.zeros(len(REGIONS))
     per_region[[REGION["hair"], REGION["shirt"], REGION["trousers"], REGION["shoes"]]] = (
-        cut.hair_offset, cut.shirt_offset, cut.trouser_offset, 0.008,
+        cut.hair_offset, cut.shirt_offset, cut.trouser_offset, cut.shoe_offset,
     )  # fmt: skip
     offset = np.zeros(body.n_vertices)
     np.maximum.at(offset, body.quads.ravel(), np.repeat(per_region[region], 4))

@@ -7,6 +7,7 @@ poses with this file, so they agree to the last bit of a float32.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def load_body(path: Path) -> BodyData:
             uv=data["uv"].astype(np.float32) if data["uv"].size else None,
             uv_quads=data["uv_quads"].astype(np.int32) if data["uv_quads"].size else None,
         )
-    except (KeyError, ValueError, OSError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, TypeError, OSError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise HmdiffError(
             "body.damaged", f"{path.name} is not a readable body file.",
             "Build it again with `hmdiff body build`, or point --body at a complete SMPL-format file.", repr(error),

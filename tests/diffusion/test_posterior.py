@@ -27,7 +27,9 @@ def covariance() -> Tensor:
     return factor @ factor.transpose(-1, -2) + 1e-4 * torch.eye(3, dtype=torch.float64)
 
 
-def _step(toy, prior: MeshPrior, covariance: Tensor, config: DATConfig = CONFIG, target: Tensor | None = None) -> Tensor:
+def _step(
+    toy, prior: MeshPrior, covariance: Tensor, config: DATConfig = CONFIG, target: Tensor | None = None
+) -> Tensor:
     target = toy.u.mean(1, keepdim=True) if target is None else target
     return posterior_step(toy.clean, toy.joints, target, covariance, prior, prior.variance, config)
 
@@ -86,9 +88,7 @@ def test_a11_without_depth_the_target_depth_does_not_matter(toy, prior: MeshPrio
     upright[..., 2, :2] = upright[..., :2, 2] = 0
     target = toy.u.mean(1, keepdim=True)
     far = target + torch.tensor([0.0, 0.0, 5.0]).double()
-    assert torch.allclose(
-        _step(toy, prior, upright, flat, far), _step(toy, prior, upright, flat, target), atol=1e-2
-    )
+    assert torch.allclose(_step(toy, prior, upright, flat, far), _step(toy, prior, upright, flat, target), atol=1e-2)
     assert (_step(toy, prior, upright, CONFIG, far) - _step(toy, prior, upright, CONFIG, target)).abs().max() > 0.3
 
 

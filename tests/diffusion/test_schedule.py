@@ -69,7 +69,9 @@ def test_a15_a_perfect_network_gives_the_clean_sample_whatever_it_predicts(predi
 
 def test_a15_epsilon_amplifies_errors_at_high_noise_and_x0_does_not(bars: torch.Tensor):
     noisy, error = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
-    gain = {p: abs(to_x0(error, noisy, bars[200], p) - to_x0(0 * error, noisy, bars[200], p)).item() for p in PREDICTIONS}
+    gain = {
+        p: abs(to_x0(error, noisy, bars[200], p) - to_x0(0 * error, noisy, bars[200], p)).item() for p in PREDICTIONS
+    }
     assert gain["epsilon"] == pytest.approx(2.56, abs=0.01)
     assert gain["x0"] == 1 and gain["v"] < 1
 

@@ -100,9 +100,7 @@ def test_joint_hints_steady_a_noisy_mesh(body: BodyModel, truth) -> None:
     noisy = truth.coarse + smooth_noise(body, len(truth.coarse), 0.04, generator)
     plain = fit_body(body, noisy)
     hinted = fit_body(body, noisy, joints_hint=truth.joints, joint_weight=20.0)
-    off = [
-        (body(f.betas, f.rotations, f.transl)[1] - truth.joints).norm(dim=-1).mean() for f in (plain, hinted)
-    ]
+    off = [(body(f.betas, f.rotations, f.transl)[1] - truth.joints).norm(dim=-1).mean() for f in (plain, hinted)]
     assert off[1] < 0.6 * off[0]
 
 

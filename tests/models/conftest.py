@@ -65,6 +65,7 @@ def make_model(parts: Assembly, stream: SyntheticStream, basis: torch.Tensor) ->
             model.regressor.mean_mesh.copy_(mean)
             model.regressor.joint_map.copy_(torch.from_numpy(parts.maps.coarse_j14))
             model.basis.copy_(basis)
+            model.regressor.u.weight.mul_(0.1)
             bias = model.regressor.u.bias.view(14, 3, 10)
             bias[..., 1:4] = torch.tensor([0.12, -0.06, 0.05])
             bias[..., 4:7] = -3.0

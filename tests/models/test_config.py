@@ -14,7 +14,9 @@ from hmdiff.models.config import DEFAULT, PAPER, SPEEDS, HMDiffConfig, config_fr
     [
         DEFAULT,
         PAPER,
-        replace(DEFAULT, mlp_axis="flat", dat=replace(DEFAULT.dat, clip=0.5), sampler=replace(DEFAULT.sampler, init="pose")),
+        replace(
+            DEFAULT, mlp_axis="flat", dat=replace(DEFAULT.dat, clip=0.5), sampler=replace(DEFAULT.sampler, init="pose")
+        ),
     ],
 )
 def test_config_survives_json(config: HMDiffConfig):

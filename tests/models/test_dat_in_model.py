@@ -57,7 +57,9 @@ def _gap_to_peak(model: HMDiff, off: MeshSamples, on: MeshSamples) -> float:
 def test_a8_full_gradient_moves_the_joints_nearer_to_u(make_model: Callable[..., HMDiff], batch: Batch):
     """An epsilon network passes h_k on to h_0, so a small gamma through g already aligns."""
     model = make_model(PAPER)
-    off = model.sample(batch.inputs, KEYS, sampler=replace(PAPER.sampler, steps=4, hypotheses=2), dat=DATConfig(mode="none"))
+    off = model.sample(
+        batch.inputs, KEYS, sampler=replace(PAPER.sampler, steps=4, hypotheses=2), dat=DATConfig(mode="none")
+    )
     on = model.sample(batch.inputs, KEYS, sampler=replace(PAPER.sampler, steps=4, hypotheses=2), dat=FULL)
     assert _gap(model, on) < 0.9 * _gap(model, off)
 
@@ -113,7 +115,7 @@ def test_a8_full_is_the_gradient_through_the_denoiser(
 
 def test_activation_strategy_stops_dat_and_switching_it_off_does_not(model: HMDiff, batch: Batch):
     steps = replace(QUICK, steps=6)
-    strict = DATConfig(mode="detached", threshold=0.9)
+    strict = DATConfig(mode="posterior", threshold=0.6)
     on = model.sample(batch.inputs, KEYS, sampler=steps, dat=strict).active_steps
     always = model.sample(batch.inputs, KEYS, sampler=steps, dat=replace(strict, activation=False)).active_steps
     assert (on >= 1).all() and (on < 6).any() and (always == 6).all()
@@ -139,12 +141,17 @@ def test_a9_one_pose_of_u_per_hypothesis_spreads_them(model: HMDiff, batch: Batc
 
 @pytest.mark.parametrize("mode", ["posterior", "detached"])
 def test_a11_without_depth_the_picture_plane_alone_is_aligned(model: HMDiff, batch: Batch, mode):
-    off = model.sample(batch.inputs, KEYS, sampler=QUICK, dat=DATConfig(mode="none"))
-    on = model.sample(batch.inputs, KEYS, sampler=QUICK, dat=DATConfig(mode=mode, use_depth=False))
-    mean = on.u.mean(1, keepdim=True)
-    before = (joints_of(off.samples, model.joint_map) - mean).abs().mean((0, 1, 2))
-    after = (joints_of(on.samples, model.joint_map) - mean).abs().mean((0, 1, 2))
-    assert (after[:2] < 0.85 * before[:2]).all() and after[2] > 0.9 * before[2]
+    gaps = {}
+    for name, dat in (
+        ("off", DATConfig(mode="none")),
+        ("flat", DATConfig(mode=mode, use_depth=False)),
+        ("deep", DATConfig(mode=mode)),
+    ):
+        out = model.sample(batch.inputs, KEYS, sampler=QUICK, dat=dat)
+        error = joints_of(out.samples, model.joint_map) - out.u.mean(1, keepdim=True)
+        gaps[name] = error.abs().mean((0, 1, 2))
+    assert (gaps["flat"][:2] < 0.85 * gaps["off"][:2]).all()
+    assert gaps["flat"][2] > 1.15 * gaps["deep"][2] and gaps["flat"][2] > 0.8 * gaps["off"][2]
 
 
 def test_a6_clip_bounds_how_far_a_step_may_go(make_model: Callable[..., HMDiff], batch: Batch):

@@ -38,8 +38,8 @@ def _observation(angle: float, size: float = 420.0) -> Observation:
     return Observation(
         track_id=1, status="ok", box=np.array([630, 230, 770, 530], np.float32), crop=crop, landmarks_2d=points,
         confidence=np.linspace(0.4, 0.99, 33).astype(np.float32), landmarks_z=np.zeros(33, np.float32),
-        landmarks_world=np.random.default_rng(1).normal(0, 0.3, (33, 3)).astype(np.float32), heatmaps=heatmaps, mask=mask,
-        quality=0.9, source="blazepose",
+        landmarks_world=np.random.default_rng(1).normal(0, 0.3, (33, 3)).astype(np.float32), heatmaps=heatmaps,
+        mask=mask, quality=0.9, source="blazepose",
     )  # fmt: skip
 
 
@@ -83,15 +83,17 @@ def test_what_the_detector_did_not_look_at_is_empty():
     right, bottom = corners.amax(0)
     middle = torch.arange(GRID) + 0.5
     inside = ((middle > left + 1) & (middle < right - 1))[None] & ((middle > top + 1) & (middle < bottom - 1))[:, None]
-    outside = ~(((middle > left - 1) & (middle < right + 1))[None] & ((middle > top - 1) & (middle < bottom + 1))[:, None])
+    outside = ~(
+        ((middle > left - 1) & (middle < right + 1))[None] & ((middle > top - 1) & (middle < bottom + 1))[:, None]
+    )
     assert (mask[inside] > 0.99).all() and (mask[outside] == 0).all() and outside.any()
 
 
-def test_a_large_crop_is_blurred_and_not_picked_apart():
-    """From 256 to a few cells: a fine checkerboard becomes its mean."""
+def test_a_finer_raster_is_averaged_and_not_picked_apart():
+    """Four mask cells per grid cell: a checkerboard becomes its mean."""
     board = (np.indices((256, 256)).sum(0) % 2).astype(np.float32)
-    seen = replace(_observation(0.3, size=1600.0), mask=board)
-    mask = inputs_from_observations([seen], [FOCAL], PRINCIPAL).grid[0, -1]
+    seen = replace(_observation(0.3, size=420.0), mask=board)
+    mask = inputs_from_observations([seen], [FOCAL], PRINCIPAL).grid[0, -1, 18:38, 18:38]
     assert (mask - 0.5).abs().max() < 0.1
 
 
@@ -129,7 +131,9 @@ def test_training_and_use_see_the_same_person_alike(batch: Batch):
         )  # fmt: skip
         ours = inputs_from_observations([observation], [FOCAL], PRINCIPAL)
         theirs = batch.inputs
-        assert torch.allclose(ours.landmarks[0, :, [0, 1, 2, 4, 5, 6]], theirs.landmarks[row][:, [0, 1, 2, 4, 5, 6]], atol=2e-3)
+        assert torch.allclose(
+            ours.landmarks[0, :, [0, 1, 2, 4, 5, 6]], theirs.landmarks[row][:, [0, 1, 2, 4, 5, 6]], atol=2e-3
+        )
         # The stream's focal length is deliberately wrong by a factor, the same for all three numbers.
         ratio = theirs.crop[row] / ours.crop[0]
         assert torch.allclose(ratio, ratio[2].expand(3), rtol=1e-2)

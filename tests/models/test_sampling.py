@@ -95,18 +95,18 @@ def test_a15_every_prediction_runs(make_model: Callable[..., HMDiff], batch: Bat
 
 
 def test_a4_start_is_noise_or_the_marginal_around_m_or_around_u(model: HMDiff, batch: Batch):
-    """Seen by the denoiser's first call: 200 hypotheses of pure or of matched noise."""
+    """Seen by the denoiser's first call: 60 hypotheses of pure or of matched noise."""
     seen: dict[str, torch.Tensor] = {}
     for init in ("noise", "regressed", "pose"):
         handle = model.denoiser.register_forward_pre_hook(lambda _, given, i=init: seen.update({i: given[0]}))
-        sampler = replace(DEFAULT.sampler, steps=1, hypotheses=200, init=init)
+        sampler = replace(DEFAULT.sampler, steps=1, hypotheses=60, init=init)
         out = model.sample(batch.inputs[:1], torch.tensor([0]), sampler=sampler, dat=OFF)
         handle.remove()
     mesh = out.regression.mesh[0]
     bar = 0.1322
-    assert seen["noise"].mean(0).abs().max() < 0.35 and seen["noise"].std().item() == pytest.approx(1, abs=0.01)
+    assert seen["noise"].mean(0).abs().max() < 0.65 and seen["noise"].std().item() == pytest.approx(1, abs=0.01)
     centre = seen["regressed"].mean(0) - bar**0.5 * mesh
-    assert centre.mean(0).abs().max() < 0.02
+    assert centre.mean(0).abs().max() < 0.03
     assert (seen["regressed"] - bar**0.5 * mesh).std().item() == pytest.approx((1 - bar) ** 0.5, abs=0.01)
     shift = (seen["pose"] - seen["regressed"]).mean(0) / bar**0.5
     joints = torch.einsum("jv,vc->jc", model.joint_map, mesh + shift)

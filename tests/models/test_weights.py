@@ -45,7 +45,10 @@ def test_weights_come_back_to_half_precision_with_their_card(model: HMDiff, stor
 
 
 def test_weights_are_stored_in_halves(model: HMDiff, stored: Path):
-    size = sum(value.numel() * (2 if value.is_floating_point() else value.element_size()) for value in model.state_dict().values())
+    size = sum(
+        value.numel() * (2 if value.is_floating_point() else value.element_size())
+        for value in model.state_dict().values()
+    )
     assert stored.stat().st_size < size + 20_000
 
 

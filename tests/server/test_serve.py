@@ -40,6 +40,15 @@ def test_the_ready_line_and_hello(backend, client):
     assert str(backend.root) in welcome.capabilities["roots"]
 
 
+def test_the_client_of_the_documentation_works_as_printed(repo, backend):
+    page = (repo / "docs" / "protocol.md").read_text(encoding="utf-8")
+    program = page.split("```python\n")[1].split("```")[0].replace("/clips/photo.jpg", str(backend.clip))
+    names = {"ready": backend.ready}
+    exec(program, names)
+    assert names["answer"]["type"] == "done" and names["answer"]["job"] == "one"
+    names["socket"].context.destroy(linger=0)
+
+
 def test_a_job_from_submit_to_done(backend, client):
     client.send(Submit("walk-1", "animate", str(backend.clip), {"frames": 4, "padding": 7}, "", ()))
     accepted = client.receive()
@@ -61,13 +70,13 @@ def test_a_job_from_submit_to_done(backend, client):
 def test_the_backend_answers_while_a_job_computes_and_knows_the_time_left(client):
     job = client.submit(frames=200, delay=0.03)
     client.until(FrameResult)
-    started = time.monotonic()
     client.send(Ping(3))
     pong, before = client.until(Pong)
-    assert time.monotonic() - started < 3
+    assert sum(isinstance(one, FrameResult) for one in before) < 150, "not only when the job has ended"
     assert (pong.nonce, pong.worker, pong.queued, pong.running) == (3, "busy", 0, job)
     progress, _ = client.until(Progress)
-    assert progress.eta is None or 0 < progress.eta < 600
+    progress, _ = client.until(Progress)
+    assert progress.eta is not None and 0.02 * (200 - progress.done) < progress.eta < 600, "0.03 s a frame or more"
     client.send(Cancel(job))
     client.until(Cancelled)
 
@@ -102,7 +111,7 @@ def test_a_job_that_does_not_listen_is_ended_by_force(client):
 
 @pytest.mark.parametrize(("end", "named"), [("kill_at", "SIGKILL"), ("exit_at", "7")])
 def test_a_dead_worker_fails_its_job_with_a_sentence_and_the_next_job_runs(end, named, backend, client):
-    dying = client.submit(frames=5, **{end: 2})
+    dying = client.submit(frames=5, delay=0.2, **{end: 2})  # time for what was sent before
     after = client.submit()
     failed, before = client.until(JobFailed)
     assert failed.job == dying and failed.error["kind"] == "worker.died" and named in failed.error["detail"]
@@ -241,7 +250,7 @@ def test_paths_outside_the_roots(backend, client, tmp_path):
         (Submit("f", "animate", f"{backend.root}-beside/secret.mp4"), "outside_roots"),
         (Submit("g", "animate", "clip.mp4"), "relative"),
         (Submit("h", "animate", clip + "\0"), "relative"),
-        (Submit("i", "animate", "/" + "😀" * 9000), "relative"),
+        (Submit("i", "animate", "/" + "😀" * 5000), "relative"),
         (Submit("j", "animate", "/" + "x" * 4000), "outside_roots"),
         (Submit("k", "animate", clip, {}, str(tmp_path / "take")), "outside_roots"),
         (Submit("l", "animate", clip, {"body": str(secret)}), "outside_roots"),
@@ -296,12 +305,11 @@ def alive(pid: int) -> bool:
 
 
 def test_it_ends_with_the_program_that_started_it(start):
-    blender = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    backend = start("--parent-pid", str(blender.pid))
-    time.sleep(0.5)
-    assert backend.process.poll() is None
-    blender.kill()
-    blender.wait()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as blender:
+        backend = start("--parent-pid", str(blender.pid))
+        time.sleep(0.5)
+        assert backend.process.poll() is None
+        blender.kill()
     assert backend.process.wait(60) == 0
 
 

@@ -22,6 +22,7 @@ def work(request: JobRequest, hooks: JobHooks) -> JobOutcome:
     (request.take / "manifest.json").write_text("{}", encoding="utf-8")
     print("a library that chats on stdout")
     for index in range(frames):
+        time.sleep(options.get("delay", 0))
         if index == options.get("kill_at"):
             os.kill(os.getpid(), signal.SIGKILL)
         if index == options.get("exit_at"):
@@ -30,7 +31,6 @@ def work(request: JobRequest, hooks: JobHooks) -> JobOutcome:
             if options.get("foreseen"):
                 raise HmdiffError("input.unreadable", "It cannot be read.", "Convert it.")
             raise ZeroDivisionError("division by zero")
-        time.sleep(options.get("delay", 0))
         joints = np.full((1, 24, 3), index, np.float32)
         hooks.on_frame(
             index, index / 30, {"joints": joints, "padding": np.zeros(options.get("padding", 0), np.float32)}

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hmdiff_wire.body import JOINT_NAMES, BodyData
+from hmdiff_wire.errors import HmdiffError
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-
-from hmdiff_wire.body import JOINT_NAMES, BodyData, joint_transforms
-from hmdiff_wire.errors import HmdiffError
 
 from .anny_rig import PARENTS, head_bone_of_joint, joint_of_bone
 
@@ -84,7 +83,9 @@ def _population(n_shapes: int, seed: int) -> tuple[Any, Any]:
         ) from error  # fmt: skip
     model = anny.Anny(topology="anny-quads", rig="anny")
     torch.manual_seed(seed)
-    ages = torch.distributions.Uniform(torch.tensor(YOUNGEST, dtype=model.dtype), torch.tensor(OLDEST, dtype=model.dtype))
+    ages = torch.distributions.Uniform(
+        torch.tensor(YOUNGEST, dtype=model.dtype), torch.tensor(OLDEST, dtype=model.dtype)
+    )
     _, phenotypes = SimpleShapeDistribution(model, morphological_age_distribution=ages).sample(n_shapes)
     return model, phenotypes
 
@@ -159,7 +160,9 @@ def fit_joint_regressor(vertices: Float, joints: Float, n_near: int = 60, n_shap
     for j in range(joints.shape[1]):
         near = np.argsort(np.linalg.norm(mean_vertices - mean_joints[j], axis=1))[: n_near * 8 : 8]
         # A heavy extra row makes the weights sum to 1; the rest is metres.
-        system = np.concatenate([vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near)), np.full((1, len(near)), 1e3)])
+        system = np.concatenate(
+            [vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near)), np.full((1, len(near)), 1e3)]
+        )
         target = np.concatenate([joints[:, j].reshape(-1), [1e3]])
         solution, _ = nnls(system, target)
         regressor[j, near] = solution / solution.sum()

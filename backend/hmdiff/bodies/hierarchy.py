@@ -16,12 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hmdiff_wire.body import BodyData
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, dijkstra
 from torch import Tensor
-
-from hmdiff_wire.body import BodyData
 
 from .model import FREE_BODY, BodyModel, body_model
 from .random_pose import random_rotations
@@ -85,7 +84,11 @@ def build_hierarchy(body: BodyData, sizes: tuple[int, int] = SIZES, n_poses: int
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         betas = torch.randn(n_poses, min(10, model.n_betas), generator=generator)
-        rotations = random_rotations(n_poses, generator) if len(body.parents) == 24 else _small_rotations(body, n_poses, generator)
+        rotations = (
+            random_rotations(n_poses, generator)
+            if len(body.parents) == 24
+            else _small_rotations(body, n_poses, generator)
+        )
         posed = torch.cat([model(betas[i : i + 8], rotations[i : i + 8])[0] for i in range(0, n_poses, 8)]).numpy()
     (middle, middle_faces), (coarse, coarse_faces) = levels
     distance = dijkstra(_edge_lengths(body), indices=middle)
@@ -136,7 +139,9 @@ def read_hierarchy(path: Path) -> Hierarchy:
     """
     with np.load(path, allow_pickle=False) as data:
         ups = [
-            sparse.csr_matrix((data[f"up{i}_data"], data[f"up{i}_indices"], data[f"up{i}_indptr"]), tuple(data[f"up{i}_shape"]))
+            sparse.csr_matrix(
+                (data[f"up{i}_data"], data[f"up{i}_indices"], data[f"up{i}_indptr"]), tuple(data[f"up{i}_shape"])
+            )
             for i in range(2)
         ]
         indices = [data[f"indices{i}"].astype(np.int64) for i in range(2)]

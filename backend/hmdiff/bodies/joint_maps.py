@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hmdiff_wire.body import JOINT_NAMES, BodyData
 from numpy.typing import NDArray
 from torch import Tensor
-
-from hmdiff_wire.body import JOINT_NAMES, BodyData
 
 from .hierarchy import Hierarchy
 from .model import FREE_BODY, BodyModel
@@ -28,6 +27,7 @@ J14_NAMES = (
 J14_OF_24 = tuple(JOINT_NAMES.index(name) for name in J14_NAMES)
 
 LANDMARK_FILE = FREE_BODY.with_name("landmark_regressor.npz")
+MAPS_FILE = FREE_BODY.with_name("joint_maps.npz")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,19 @@ def read_landmark_regressor(body: BodyData, path: Path = LANDMARK_FILE) -> NDArr
     with np.load(path, allow_pickle=False) as data:
         matrix[data["row"], data["col"]] = data["value"]
     return matrix
+
+
+def load_joint_maps(body: BodyModel, hierarchy: Hierarchy) -> JointMaps:
+    """The free body's maps as shipped; fitted anew (2 s) where ``joint_maps.npz`` is absent."""
+    if not MAPS_FILE.is_file():
+        return fit_joint_maps(body, hierarchy, read_landmark_regressor(body.data))
+    with np.load(MAPS_FILE, allow_pickle=False) as data:
+        return JointMaps(data["coarse_joints"], data["coarse_landmarks"], read_landmark_regressor(body.data))
+
+
+def write_joint_maps(path: Path, maps: JointMaps) -> None:
+    """Store the fitted maps; the detector's regressor has its own file."""
+    np.savez_compressed(path, coarse_joints=maps.coarse_joints, coarse_landmarks=maps.coarse_landmarks)
 
 
 def fit_joint_maps(body: BodyModel, hierarchy: Hierarchy, landmarks: NDArray[np.float32], seed: int = 3) -> JointMaps:

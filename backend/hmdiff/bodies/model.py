@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
-
 from hmdiff_wire.body import BodyData, load_body
+from torch import Tensor
 
 from .rotations import axis_angle_to_matrix
 

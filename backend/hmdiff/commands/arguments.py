@@ -6,7 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
-PRESETS = ("default", "paper")
+PRESETS = ("default", "preview", "quality", "paper")
+MODELS = ("default", "paper")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 STAGES = ("regressor", "denoiser", "mesh", "all")
 BLENDER_OUTPUTS = (".blend", ".glb", ".fbx", ".bvh")
@@ -158,7 +159,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("runs/train"), metavar="DIR", help="checkpoints and curves (%(default)s)"
     )
     parser.add_argument("--stage", choices=STAGES, default="all", help="what to train (%(default)s)")
-    parser.add_argument("--preset", choices=PRESETS, default="default", help="which model (%(default)s)")
+    parser.add_argument("--preset", choices=MODELS, default="default", help="which model (%(default)s)")
     parser.add_argument("--minutes", type=positive, metavar="N", help="stop each stage after N minutes")
     parser.add_argument("--steps", type=whole(1), metavar="N", help="stop each stage after N steps")
     parser.add_argument("--batch", type=whole(1), metavar="N", help="people per step (default: by device)")

@@ -12,6 +12,7 @@ from hmdiff_wire.body import save_body, skin
 from numpy.typing import NDArray
 
 from ..bodies.hierarchy import build_hierarchy, round_trip_error_mm, write_hierarchy
+from ..bodies.joint_maps import fit_joint_maps, read_landmark_regressor, write_joint_maps
 from ..bodies.model import body_model
 from ..bodies.random_pose import random_rotations
 from ..bodies.rotations import matrix_to_axis_angle
@@ -36,9 +37,13 @@ def build(out: Path) -> int:
     hierarchy = build_hierarchy(body)
     beside = out.with_name(out.stem + "_hierarchy.npz")
     write_hierarchy(beside, hierarchy)
+    model = body_model(body)
+    maps = out.with_name("joint_maps.npz")
+    write_joint_maps(maps, fit_joint_maps(model, hierarchy, read_landmark_regressor(body)))
+    print(f"wrote {maps}")
     generator = torch.Generator().manual_seed(99)
     error = round_trip_error_mm(
-        body_model(body), hierarchy, torch.randn(32, 10, generator=generator), random_rotations(32, generator)
+        model, hierarchy, torch.randn(32, 10, generator=generator), random_rotations(32, generator)
     )
     print(f"wrote {beside}: V -> 1723 -> 431 -> V costs {error.mean():.2f} mm on random shapes and poses")
     return 0

@@ -102,9 +102,7 @@ def _write(
     return [out]
 
 
-def _report(
-    take: Take, result: RunResult, written: list[Path], kept: Path | None, seconds: float
-) -> dict[str, Any]:
+def _report(take: Take, result: RunResult, written: list[Path], kept: Path | None, seconds: float) -> dict[str, Any]:
     return {
         "written": [str(path) for path in written],
         "take": str(kept) if kept else None,

@@ -156,7 +156,13 @@ def linear_denoise(noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, basis: Tensor
 
 
 def posterior_step(
-    clean: Tensor, joints: Tensor, target: Tensor, covariance: Tensor, prior: MeshPrior, variance: Tensor, config: DATConfig
+    clean: Tensor,
+    joints: Tensor,
+    target: Tensor,
+    covariance: Tensor,
+    prior: MeshPrior,
+    variance: Tensor,
+    config: DATConfig,
 ) -> Tensor:
     """Note A9: h0' = h0 + C R^T (R C R^T + S)^-1 (u - R h0), with C the prior's directions and the given variance (r,).
 

@@ -48,9 +48,7 @@ def place_bodies(
         piece = slice(start, start + _SLICE)
         vertices, joints = body(betas[piece], rotations[piece])
         landmarks = landmark_matrix.to(vertices) @ vertices
-        found.append(
-            solve_translation(landmarks, landmarks_2d[piece], confidence[piece], focal[piece], centre[piece])
-        )
+        found.append(solve_translation(landmarks, landmarks_2d[piece], confidence[piece], focal[piece], centre[piece]))
         rooted.append(joints.cpu())
     if not found:
         none = torch.zeros(0)

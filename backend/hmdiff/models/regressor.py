@@ -83,6 +83,7 @@ class Regressor(nn.Module):
     """Residual MLP over landmarks, camera and mask."""
 
     mean_mesh: Tensor
+    joint_map: Tensor
 
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()

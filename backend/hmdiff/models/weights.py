@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..bodies.hierarchy import Hierarchy, load_hierarchy
-from ..bodies.joint_maps import JointMaps, fit_joint_maps, read_landmark_regressor
+from ..bodies.joint_maps import JointMaps, load_joint_maps
 from ..bodies.model import FREE_BODY, BodyModel, load_free_body
 from .config import HMDiffConfig, config_from_dict, config_to_dict
 from .hmdiff import HMDiff
@@ -58,7 +58,7 @@ def load_model(preset: str = "default", device: torch.device | str = "cpu", path
         )  # fmt: skip
     body = load_free_body()
     hierarchy = load_hierarchy(body.data)
-    maps = fit_joint_maps(body, hierarchy, read_landmark_regressor(body.data))
+    maps = load_joint_maps(body, hierarchy)
     try:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         config: HMDiffConfig = config_from_dict(card["config"])

@@ -72,7 +72,7 @@ class Reporter:
     def __init__(self, link: Link, job: str) -> None:
         self.link, self.job = link, job
         self.stopped = False
-        self._stage, self._started, self._said = "", 0.0, 0.0
+        self._stage, self._first, self._said = "", (0.0, 0), 0.0
 
     def hooks(self) -> JobHooks:
         return JobHooks(self.on_progress, self.on_frame, self.should_stop)
@@ -80,12 +80,18 @@ class Reporter:
     def on_progress(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._started, self._said = stage, now, 0.0
+            self._stage, self._first, self._said = stage, (now, done), 0.0
         if now - self._said < PROGRESS_SECONDS and done != total:
             return
         self._said = now
-        eta = (total - done) * (now - self._started) / done if 0 < done <= total else None
-        self.link.send(Progress(self.job, stage, int(done), int(total), eta))
+        self.link.send(Progress(self.job, stage, int(done), int(total), self._seconds_left(now, done, total)))
+
+    def _seconds_left(self, now: float, done: int, total: int) -> float | None:
+        """By the pace since the stage's first report: the time before that one went into loading, not into frames."""
+        then, first = self._first
+        if done >= total:
+            return 0.0 if total else None
+        return (total - done) * (now - then) / (done - first) if done > first else None
 
     def on_frame(self, index: int, seconds: float, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.link.send(FrameResult(self.job, int(index), float(seconds), arrays))

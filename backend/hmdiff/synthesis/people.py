@@ -53,7 +53,10 @@ class People:
 
 @dataclass(frozen=True)
 class CameraRanges:
-    """Angles in degrees, distances in metres. After WHAM's sampler (method_notes 4.1), a little wider."""
+    """Angles in degrees (a positive pitch looks down), distances in metres.
+
+    After WHAM's sampler (method_notes 4.1), a little wider.
+    """
 
     pitch_mean: float = 6.0
     pitch_std: float = 18.0
@@ -127,8 +130,8 @@ def sample_cameras(
 
     zero = torch.zeros(count, device=device)
     heading = axis_angle_to_matrix(torch.stack([zero, uniform(-np.pi, np.pi), zero], -1))
-    # A camera above the person looks down: the world turns towards the camera about x.
-    tilt = axis_angle_to_matrix(torch.stack([-normal(ranges.pitch_std, ranges.pitch_mean), zero, zero], -1))
+    # A camera above the person looks down: the world's up leans towards the camera, which is -z.
+    tilt = axis_angle_to_matrix(torch.stack([normal(ranges.pitch_std, ranges.pitch_mean), zero, zero], -1))
     roll = axis_angle_to_matrix(torch.stack([zero, zero, normal(ranges.roll_std)], -1))
     upright = torch.diag(torch.tensor([1.0, -1.0, -1.0], device=device))
     distance = torch.exp(uniform(float(np.log(ranges.nearest)), float(np.log(ranges.farthest))))

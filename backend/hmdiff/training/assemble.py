@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..bodies.hierarchy import Hierarchy, load_hierarchy
-from ..bodies.joint_maps import JointMaps, fit_joint_maps, read_landmark_regressor
+from ..bodies.joint_maps import JointMaps, load_joint_maps
 from ..bodies.model import BodyModel, load_free_body
 from ..synthesis.batch import Batch, SyntheticStream
 from ..synthesis.noise import NoiseModel
@@ -29,7 +29,7 @@ def assemble_body() -> Assembly:
     """The free body, its hierarchy and its joint maps."""
     body = load_free_body()
     hierarchy = load_hierarchy(body.data)
-    return Assembly(body, hierarchy, fit_joint_maps(body, hierarchy, read_landmark_regressor(body.data)))
+    return Assembly(body, hierarchy, load_joint_maps(body, hierarchy))
 
 
 def make_stream(

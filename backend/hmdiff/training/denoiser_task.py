@@ -10,7 +10,7 @@ from ..diffusion.schedule import add_noise, to_x0, training_target
 from ..evaluation.metrics.joints import pa_mpjpe
 from ..models.hmdiff import HMDiff
 from ..synthesis.batch import Batch
-from .losses import MeshTopology, geometry_losses
+from .losses import MeshTopology, geometry_losses, vertex_loss
 
 
 class DenoiserModule(nn.Module):
@@ -78,12 +78,12 @@ class DenoiserTask:
         clean = to_x0(output, noisy, bar, config.prediction)
         distance = (clean - truth).norm(dim=-1).mean()
         terms = {"L_diff": squared.mean().item(), "x0_mm": 1000 * distance.item()}
+        gate = (k <= config.loss.geometry_until * (len(bars) - 1)).float()
         if full:
-            gate = (k <= config.loss.geometry_until * (len(bars) - 1)).float()
             geometry, each = geometry_losses(clean, truth, gate, self.topology, config.loss)
             return loss + geometry, each
-        loss = loss + config.loss.vertex * (clean - truth).abs().sum(-1).mean()
-        return loss, terms
+        vertex = (vertex_loss(clean, truth) * gate).sum() / gate.sum().clamp_min(1)
+        return loss + config.loss.vertex * vertex, terms
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         """Sample held-out people with the default settings, with and without DAT, against the regressor alone."""

@@ -30,7 +30,7 @@ MINUTES = {"regressor": 40.0, "denoiser": 60.0, "mesh": 8.0}
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """data: mocap; out: folder of states, curves and the packed model; minutes, steps, batch: None takes the stage's."""
+    """data: mocap; out: folder of states, curves and the model; minutes, steps, batch: None takes the stage's."""
 
     data: Path
     out: Path

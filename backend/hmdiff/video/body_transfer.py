@@ -51,7 +51,9 @@ class BodyTransfer:
         anchor = [0, 1, 2, 12, 16, 17]
         transl = (torch.from_numpy(np.asarray(joints, np.float32))[:, anchor] - own[:, anchor]).mean(1)
         moved = own + transl[:, None]
-        picture = project(moved, torch.full((len(pose),), self.focal), torch.tensor(self.principal).expand(len(pose), 2))
+        picture = project(
+            moved, torch.full((len(pose),), self.focal), torch.tensor(self.principal).expand(len(pose), 2)
+        )
         return transl.numpy(), moved.numpy(), picture.numpy()
 
     def row(self, row: PersonFrame) -> PersonFrame:

@@ -90,9 +90,7 @@ def _rows(
     count, n = len(observations), estimator.sampler.hypotheses
     fitted = fit_body(estimator.coarse, estimate)
     # A hypothesis differs in pose, not in who the person is: it keeps the estimate's shape.
-    several = fit_body(
-        estimator.coarse, hypotheses, betas=fitted.betas.repeat_interleave(n, 0), iterations=2
-    )
+    several = fit_body(estimator.coarse, hypotheses, betas=fitted.betas.repeat_interleave(n, 0), iterations=2)
     points = torch.from_numpy(np.stack([seen.landmarks_2d for seen in observations])).float()
     confidence = torch.from_numpy(np.stack([seen.confidence for seen in observations])).float()
     focals = torch.full((count,), focal)

@@ -105,9 +105,7 @@ class Compared:
     def hypothesis_errors(self) -> list[Errors]:
         """Of each unsmoothed hypothesis; empty where the take has none."""
         joints = self.take.hypotheses_joints[self.person, self.rows][:, :, J14]
-        return [
-            self.errors(joints[:, k], self.take.decode(self.person, self.rows, k)) for k in range(joints.shape[1])
-        ]
+        return [self.errors(joints[:, k], self.take.decode(self.person, self.rows, k)) for k in range(joints.shape[1])]
 
 
 def compare(take: Take, person: int, truth: ClipTruth) -> Compared:

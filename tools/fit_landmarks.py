@@ -210,7 +210,8 @@ def main() -> None:
         print(
             f"{slot:2d} {name:18s} before {figure['median_before_px']:5.2f} after {figure['median_after_px']:5.2f} "
             f"held out {figure['median_held_out_px']:5.2f} std {figure['std_px']:5.2f} px, "
-            f"{figure['std_of_box']:.4f} box, moved {figure['moved_mm']:5.1f} mm, bias {figure['bias_before_px']} -> {figure['bias_after_px']}"
+            f"{figure['std_of_box']:.4f} box, moved {figure['moved_mm']:5.1f} mm, "
+            f"bias {figure['bias_before_px']} -> {figure['bias_after_px']}"
         )
 
 

@@ -141,9 +141,8 @@ def main() -> None:
         pose[0] = (Rotation.from_euler("y", rng.uniform(-np.pi, np.pi)) * Rotation.from_rotvec(pose[0])).as_rotvec()
         betas = rng.normal(size=10)
         cut = random_cut(rng)
-        vertices = skin(body, *(np.float32(part) for part in (betas, pose.reshape(1, 72), np.zeros((1, 3)))))[0][
-            0
-        ].astype(float)
+        shape, posed = betas.astype(np.float32), pose.reshape(1, 72).astype(np.float32)
+        vertices = skin(body, shape, posed, still)[0][0].astype(float)
         centre = (vertices.min(0) + vertices.max(0)) / 2
         transl = -np.array([centre[0], vertices[:, 1].min(), centre[2]])
         vertices += transl

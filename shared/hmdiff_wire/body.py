@@ -134,7 +134,7 @@ def rest_shape(body: BodyData, betas: Array) -> tuple[Array, Array]:
 
 
 def joint_transforms(parents: IntArray, rest_joints: Array, rotations: Array) -> tuple[Array, Array]:
-    """Forward kinematics. rest_joints (24,3), rotations (F,24,3,3) local -> global rotations (F,24,3,3), joints (F,24,3)."""
+    """Forward kinematics: rest_joints (24,3), local rotations (F,24,3,3) -> global ones and joints (F,24,3)."""
     frames, count = rotations.shape[:2]
     world = np.empty((frames, count, 3, 3), np.float32)
     joints = np.empty((frames, count, 3), np.float32)

@@ -1,4 +1,4 @@
-"""Quadric decimation by half-edge collapse (Garland and Heckbert 1997): the kept vertices are a subset of the originals.
+"""Quadric decimation by half-edge collapse (Garland and Heckbert 1997): kept vertices are a subset of the originals.
 
 A subset is what the hierarchy needs: a coarse body is then exactly skinned by the full body's own weights.
 """

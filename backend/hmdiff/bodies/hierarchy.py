@@ -124,7 +124,8 @@ def write_hierarchy(path: Path, hierarchy: Hierarchy) -> None:
     for level in range(2):
         up = hierarchy.up[level].tocsr()
         arrays |= {
-            f"indices{level}": hierarchy.indices[level].astype(np.int32), f"faces{level}": hierarchy.faces[level].astype(np.int32),
+            f"indices{level}": hierarchy.indices[level].astype(np.int32),
+            f"faces{level}": hierarchy.faces[level].astype(np.int32),
             f"up{level}_data": up.data.astype(np.float32), f"up{level}_indices": up.indices.astype(np.int32),
             f"up{level}_indptr": up.indptr.astype(np.int32), f"up{level}_shape": np.array(up.shape),
         }  # fmt: skip

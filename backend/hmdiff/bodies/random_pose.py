@@ -8,7 +8,8 @@ from torch import Tensor
 from .rotations import axis_angle_to_matrix
 
 _SPREAD = (
-    0.0, 0.6, 0.6, 0.2, 0.7, 0.7, 0.2, 0.3, 0.3, 0.2, 0.2, 0.2, 0.25, 0.15, 0.15, 0.3, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2,
+    0.0, 0.6, 0.6, 0.2, 0.7, 0.7, 0.2, 0.3, 0.3, 0.2, 0.2, 0.2, 0.25, 0.15, 0.15, 0.3,
+    0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2,
 )  # fmt: skip
 """Standard deviation of the axis-angle per SMPL joint, radians."""
 
@@ -16,7 +17,7 @@ KNEES, ELBOWS = (4, 5), (18, 19)
 
 
 def random_rotations(count: int, generator: torch.Generator) -> Tensor:
-    """Local rotations (count,24,3,3): arms lowered from the T-pose at random, knees and elbows bend the way they can."""
+    """Local rotations (count,24,3,3): arms lowered at random, knees and elbows bend the way they can."""
     pose = torch.randn(count, 24, 3, generator=generator) * torch.tensor(_SPREAD)[:, None]
     lowered = torch.rand(count, 2, generator=generator) * 1.6 - 0.4
     pose[:, 16, 2] -= lowered[:, 0]

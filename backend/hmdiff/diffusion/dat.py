@@ -36,7 +36,7 @@ class DATConfig:
     activation: bool = True
     target: Literal["distribution", "single", "sample"] = "distribution"
     use_depth: bool = True
-    clip: float = float("inf")
+    clip: float | None = None
     limit_gamma: bool = True
     trust: float = 1.0
 
@@ -96,9 +96,9 @@ def gap_gradient(joints: Tensor, u: Tensor, joint_map: Tensor, config: DATConfig
     return scale * torch.einsum("jv,bnjc->bnvc", joint_map, difference)
 
 
-def clip_step(step: Tensor, limit: float) -> Tensor:
+def clip_step(step: Tensor, limit: float | None) -> Tensor:
     """Limit the norm of each hypothesis' step (B,N,V,3)."""
-    if limit == float("inf"):
+    if limit is None:
         return step
     norm = step.flatten(2).norm(dim=-1)
     return step * (limit / norm.clamp_min(limit))[..., None, None]

@@ -29,8 +29,8 @@ HOP_BUCKETS = (0, 1, 2, 3, 5, 8)
 class DenoiserConfig:
     """layers, heads, feed-forward multiple (0: none); adjacency: ``mask`` is hard and one hop wide for every head,
     ``bias`` learns a bias per head and hop bucket and starts half of the heads near; joint_tokens: 0 or 14;
-    around_mesh: the regressed mesh m and the best linear estimate of x0 around it (``dat.linear_denoise``) are inputs, and that
-    estimate is the base of the output where it is a mesh (x0 prediction).
+    around_mesh: the regressed mesh m and the best linear estimate of x0 around it (``dat.linear_denoise``) are inputs,
+    and that estimate is the base of the output where it is a mesh (x0 prediction).
     """
 
     layers: int = 2

@@ -69,7 +69,7 @@ def _resample(raster: Array, seen: Observation, place: NDArray[np.float64], offs
     if shrink < 0.6:
         blur = float(0.5 / max(shrink, 0.05))
         source = cv2.GaussianBlur(raster, (0, 0), blur)
-    return cv2.warpAffine(source, matrix, (GRID, GRID), flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(source, matrix, (GRID, GRID), flags=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def _shift(by: float) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ class BodyTransfer:
         return np.pad(solved.numpy(), (0, max(0, 10 - len(solved))))[:10].astype(np.float32)
 
     def motion(self, betas: Array, pose: Array, joints: Array) -> tuple[Array, Array, Array]:
-        """own betas, pose (F,72), the free body's joints (F,24,3) -> transl (F,3), joints (F,24,3), joints_2d (F,24,2)."""
+        """own betas, pose (F,72), free joints (F,24,3) -> transl (F,3), joints (F,24,3), joints_2d (F,24,2)."""
         shape = torch.from_numpy(betas[: self.own.n_betas]).expand(len(pose), -1)
         some = self.own.subset(torch.zeros(1, dtype=torch.long))
         _, own = some.from_axis_angle(shape, torch.from_numpy(np.ascontiguousarray(pose, np.float32)))

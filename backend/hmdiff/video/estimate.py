@@ -84,7 +84,8 @@ def _coarse_in_middle(estimator: Estimator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rows(
-    estimator: Estimator, observations: Sequence[Observation], samples: MeshSamples, estimate: Tensor, hypotheses: Tensor,
+    estimator: Estimator, observations: Sequence[Observation], samples: MeshSamples, estimate: Tensor,
+    hypotheses: Tensor,
     focal: float, principal: tuple[float, float],
 ) -> list[PersonFrame]:  # fmt: skip
     count, n = len(observations), estimator.sampler.hypotheses

@@ -11,7 +11,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """preset: ``default`` (balanced), ``preview``, ``quality`` or ``paper``; hypotheses, steps: None takes the preset's;
+    """preset: ``default``, ``preview``, ``quality`` or ``paper``; hypotheses, steps: None takes the preset's;
     boxes: people by hand, full-image px; keypoints, masks: outside detections instead of the detector; body: a body in
     SMPL's format, None for the free one; focal: px; frame_range: first and end; smooth: seconds, None for the default;
     raw_vertices: also store HMDiff's own mesh of every frame.

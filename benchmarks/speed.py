@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-
 from hmdiff.detect import Detector
 from hmdiff.models.observe import inputs_from_observations
 from hmdiff.video.animate import run

@@ -105,10 +105,9 @@ def test_linear_denoiser_is_the_conditional_mean(toy, prior: MeshPrior):
     generator = torch.Generator().manual_seed(10)
     mesh = toy.clean[:, 0]
     dense = prior.directions @ torch.diag(prior.variance) @ prior.directions.T
-    basis = prior.directions * prior.variance.sqrt()
     noisy = torch.randn(2, 8, 3, generator=generator, dtype=torch.float64)
     bar = torch.tensor([0.2, 0.9], dtype=torch.float64)
-    estimate = linear_denoise(noisy, mesh, bar, basis)
+    estimate = linear_denoise(noisy, mesh, bar, prior)
     for b in range(2):
         a = bar[b]
         gain = a.sqrt() * dense @ torch.linalg.inv(a * dense + (1 - a) * torch.eye(24).double())

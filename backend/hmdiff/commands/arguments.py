@@ -9,7 +9,7 @@ from pathlib import Path
 PRESETS = ("default", "preview", "quality", "paper")
 MODELS = ("default", "paper")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-STAGES = ("regressor", "denoiser", "mesh", "all")
+STAGES = ("regressor", "spread", "denoiser", "mesh", "all")
 BLENDER_OUTPUTS = (".blend", ".glb", ".fbx", ".bvh")
 POSE_OUTPUTS = (".npz", ".png", *BLENDER_OUTPUTS)
 ANIMATE_OUTPUTS = (".npz", ".mp4", *BLENDER_OUTPUTS)

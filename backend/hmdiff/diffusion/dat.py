@@ -122,7 +122,8 @@ def step_gamma(config: DATConfig, joint_map: Tensor, n_samples: int, alpha_bar: 
 class MeshPrior:
     """Errors of the regressed mesh as a low-rank Gaussian: x0 ~ N(m, sum_i variance_i d_i d_i^T).
 
-    directions (V*3,r) orthonormal; variance (r,) square metres; joint_directions (J*3,r) = f(directions).
+    directions (V*3,r) orthonormal; variance (r,) or, where it depends on the picture, (B,r), square metres;
+    joint_directions (J*3,r) = f(directions).
     """
 
     directions: Tensor
@@ -130,29 +131,34 @@ class MeshPrior:
     joint_directions: Tensor
 
     @staticmethod
-    def of(basis: Tensor, joint_map: Tensor) -> MeshPrior:
-        """basis (V*3,r): orthogonal directions scaled by their standard deviations."""
+    def of(basis: Tensor, joint_map: Tensor, scale: Tensor | None = None) -> MeshPrior:
+        """basis (V*3,r): orthogonal directions scaled by their standard deviations; scale (B,r) of the variance."""
         deviation = basis.norm(dim=0).clamp_min(1e-8)
         directions = basis / deviation
         joints = joints_of(directions.T.reshape(basis.shape[1], -1, 3), joint_map)
-        return MeshPrior(directions, deviation**2, joints.reshape(basis.shape[1], -1).T.contiguous())
+        variance = deviation**2 if scale is None else deviation**2 * scale
+        return MeshPrior(directions, variance, joints.reshape(basis.shape[1], -1).T.contiguous())
 
     def remaining_variance(self, alpha_bar: float) -> Tensor:
-        """Variance of x0 along each direction once h_k is known (r,): v (1 - a) / (a v + 1 - a)."""
+        """Variance of x0 along each direction once h_k is known: v (1 - a) / (a v + 1 - a)."""
         return self.variance * (1 - alpha_bar) / (alpha_bar * self.variance + 1 - alpha_bar)
 
+    def repeat(self, count: int) -> MeshPrior:
+        """Each picture's variance count times in a row, to match (B*N) hypotheses."""
+        if self.variance.dim() == 1:
+            return self
+        return MeshPrior(self.directions, self.variance.repeat_interleave(count, 0), self.joint_directions)
 
-def linear_denoise(noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, basis: Tensor) -> Tensor:
-    """The best linear estimate of x0 from h_k under N(m, basis basis^T): what the network improves upon.
 
-    noisy, mesh (B,V,3), alpha_bar (B,), basis (V*3,r) as in MeshPrior.of -> (B,V,3).
+def linear_denoise(noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, prior: MeshPrior) -> Tensor:
+    """The best linear estimate of x0 from h_k under the prior around m: what the network improves upon.
+
+    noisy, mesh (B,V,3), alpha_bar (B,) -> (B,V,3).
     """
-    deviation = basis.norm(dim=0).clamp_min(1e-8)
-    directions, variance = basis / deviation, deviation**2
     bar = alpha_bar.to(noisy)[:, None]
     residual = (noisy - bar[..., None].sqrt() * mesh).flatten(1)
-    gain = bar.sqrt() * variance / (bar * variance + 1 - bar).clamp_min(1e-12)
-    return mesh + ((residual @ directions * gain) @ directions.T).view_as(mesh)
+    gain = bar.sqrt() * prior.variance / (bar * prior.variance + 1 - bar).clamp_min(1e-12)
+    return mesh + ((residual @ prior.directions * gain) @ prior.directions.T).view_as(mesh)
 
 
 def posterior_step(
@@ -164,19 +170,20 @@ def posterior_step(
     variance: Tensor,
     config: DATConfig,
 ) -> Tensor:
-    """Note A9: h0' = h0 + C R^T (R C R^T + S)^-1 (u - R h0), with C the prior's directions and the given variance (r,).
+    """Note A9: h0' = h0 + C R^T (R C R^T + S)^-1 (u - R h0), C: the prior's directions with variance (r,) or (B,r).
 
     clean (B,N,V,3), joints (B,N,J,3) = f(clean), target (B,N or 1,J,3), covariance S (B,J,3,3) -> (B,N,V,3).
     """
     batch, _, count, _ = joints.shape
     width = count * 3
-    scaled = prior.joint_directions * variance.sqrt()
+    deviation = variance.sqrt().expand(batch, -1)[:, None]
+    scaled = prior.joint_directions * deviation
     noise = torch.zeros(batch, width, width, device=clean.device, dtype=clean.dtype)
     for joint in range(count):
         place = slice(3 * joint, 3 * joint + 3)
         noise[:, place, place] = covariance[:, joint] / config.trust
     if not config.use_depth:
         noise[:, range(2, width, 3), range(2, width, 3)] += 1e4
-    gain = torch.linalg.solve(scaled @ scaled.T + noise, scaled.expand(batch, -1, -1))
-    change = torch.einsum("bjr,bnj->bnr", gain, (target - joints).flatten(2))
-    return clean + torch.einsum("vr,bnr->bnv", prior.directions * variance.sqrt(), change).unflatten(-1, (-1, 3))
+    gain = torch.linalg.solve(scaled @ scaled.transpose(1, 2) + noise, scaled)
+    change = torch.einsum("bjr,bnj->bnr", gain, (target - joints).flatten(2)) * deviation
+    return clean + torch.einsum("vr,bnr->bnv", prior.directions, change).unflatten(-1, (-1, 3))

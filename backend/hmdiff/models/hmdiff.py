@@ -62,7 +62,12 @@ class MeshSamples:
 
 
 class HMDiff(nn.Module):
-    """The whole model. basis (1293,48): principal directions of m's errors, for the posterior form of DAT."""
+    """The whole model.
+
+    basis (1293,48): principal directions of m's errors; spread predicts how much larger or smaller than usual the
+    error along each is in this picture, as the log of a variance ratio. Both serve the posterior form of DAT and the
+    linear estimate under the denoiser.
+    """
 
     basis: Tensor
     joint_map: Tensor
@@ -72,6 +77,9 @@ class HMDiff(nn.Module):
         self.config = config
         self.regressor = Regressor(config.regressor)
         self.features = ProxyFeatures(config.regressor.width)
+        self.spread = nn.Linear(config.regressor.width, BASIS_RANK)
+        nn.init.zeros_(self.spread.weight)
+        nn.init.zeros_(self.spread.bias)
         self.denoiser = Denoiser(config.denoiser, hierarchy.hops, joint_map, config.prediction == "x0")
         self.mlp = MeshMLP(hierarchy.up[1], axis=config.mlp_axis)
         self.up = hierarchy.up[0]
@@ -114,7 +122,8 @@ class HMDiff(nn.Module):
                 u = most_likely_pose(heatmaps)[:, None]
             else:
                 u = sample_poses(heatmaps, torch.stack([noise.u for noise in chosen]).to(device), sampler.u_reading)
-        prior = MeshPrior.of(self.basis, self.joint_map)
+        with torch.no_grad():
+            prior = self.prior(regression)
         h = self._start(start, regression.mesh, u, sampler, prior)
         repeated = context.repeat(sampler.hypotheses)
         first_gap: Tensor | None = None
@@ -126,24 +135,29 @@ class HMDiff(nn.Module):
             worked += on
         return self._finish(h, regression, u, worked, sampler)
 
-    def predict_x0(self, h: Tensor, step: Step, context: ImageContext, mesh: Tensor) -> Tensor:
+    def prior(self, regression: Regression) -> MeshPrior:
+        """How wrong m may be in these pictures."""
+        scale = torch.exp(self.spread(regression.hidden).float().clamp(-5.0, 4.0))
+        return MeshPrior.of(self.basis, self.joint_map, scale)
+
+    def predict_x0(self, h: Tensor, step: Step, context: ImageContext, mesh: Tensor, prior: MeshPrior) -> Tensor:
         """h (B,N,431,3), context repeated N times -> clean estimate (B,N,431,3)."""
         batch, n = h.shape[:2]
         flat = h.flatten(0, 1)
         k = torch.full((batch * n,), step.k, device=h.device)
         bar = torch.tensor(step.alpha_bar, device=h.device)
-        around = self.around(flat, mesh.repeat_interleave(n, 0), bar.expand(batch * n))
+        around = self.around(flat, mesh.repeat_interleave(n, 0), bar.expand(batch * n), prior.repeat(n))
         with torch.autocast(
             h.device.type, torch.bfloat16, enabled=not torch.is_grad_enabled() and fast_bfloat16(h.device)
         ):
             out = self.denoiser(flat, k, context, around)
         return to_x0(out.float(), flat, bar, self.config.prediction).unflatten(0, (batch, n))
 
-    def around(self, noisy: Tensor, mesh: Tensor, alpha_bar: Tensor) -> tuple[Tensor, Tensor] | None:
+    def around(self, noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, prior: MeshPrior) -> tuple[Tensor, Tensor] | None:
         """m and the linear estimate of x0 around it, for a denoiser that wants them. All (B,431,3), alpha_bar (B,)."""
         if not self.config.denoiser.around_mesh:
             return None
-        return mesh, linear_denoise(noisy, mesh, alpha_bar, self.basis)
+        return mesh, linear_denoise(noisy, mesh, alpha_bar, prior)
 
     def _start(self, noise: Tensor, mesh: Tensor, u: Tensor, sampler: SamplerConfig, prior: MeshPrior) -> Tensor:
         bar = float(self.bars[-1])
@@ -166,7 +180,7 @@ class HMDiff(nn.Module):
         needs_gradient = dat.mode == "full"
         with torch.set_grad_enabled(needs_gradient):
             h = h.detach().requires_grad_(needs_gradient)
-            clean = self.predict_x0(h, step, context, mesh)
+            clean = self.predict_x0(h, step, context, mesh, prior)
             joints = joints_of(clean, self.joint_map)
             pull = torch.zeros_like(h)
             if dat.mode == "full":

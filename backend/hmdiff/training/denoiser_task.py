@@ -55,6 +55,7 @@ class DenoiserTask:
         with torch.no_grad():
             regression = self.model.regressor(inputs)
             mesh = regression.mesh.float()
+            prior = self.model.prior(regression)
         config, bars = self.model.config, self.model.bars.to(device)
         k = _antithetic_steps(len(truth), len(bars) - 1, generator)
         bar = bars[k].float()[:, None, None]
@@ -62,7 +63,7 @@ class DenoiserTask:
         noisy = add_noise(truth, noise, bar)
         chosen = None if full else torch.randperm(truth.shape[1], generator=generator, device=device)[: self.subset]
         context = self.module.denoiser.context(self.module.features(inputs, regression.hidden))
-        around = self.model.around(noisy, mesh, bar.flatten())
+        around = self.model.around(noisy, mesh, bar.flatten(), prior)
         output = self.module.denoiser(noisy, k, context, around, chosen).float()
         target = training_target(truth, noise, bar, config.prediction)
         if chosen is not None:

@@ -42,7 +42,7 @@ class LoopConfig:
     clip: float = 1.0
     bfloat16: bool = True
     save_every_s: float = 120.0
-    validate_every_s: float = 180.0
+    validate_every_s: float = 600.0
     seed: int = 0
 
 

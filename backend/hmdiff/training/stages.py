@@ -1,4 +1,4 @@
-"""The three stages of training a model, and what ships at the end."""
+"""The stages of training a model, and what ships at the end."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from .loop import LoopConfig, run_loop
 from .losses import MeshTopology
 from .mesh_task import MeshTask
 from .regressor_task import RegressorTask
+from .spread_task import SpreadTask
 
-STAGES = ("regressor", "denoiser", "mesh")
-MINUTES = {"regressor": 40.0, "denoiser": 60.0, "mesh": 8.0}
+STAGES = ("regressor", "spread", "denoiser", "mesh")
+MINUTES = {"regressor": 40.0, "spread": 3.0, "denoiser": 60.0, "mesh": 8.0}
 """Default budget of each stage; what the shipped weights had on two shared CPU cores is in their JSON."""
 
 
@@ -50,7 +51,7 @@ def model_config(preset: str) -> HMDiffConfig:
 def train(options: TrainOptions, say: Callable[[str], None] = print) -> Path:
     """Run the stages asked for, resuming each from options.out, and write the packed model. Returns its path.
 
-    Stage ``denoiser`` needs a trained regressor in the folder, ``mesh`` needs both.
+    A stage needs those before it, trained now or earlier, in the folder.
     """
     parts = assemble_body()
     config = model_config(options.preset)
@@ -59,14 +60,13 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> Path:
     model.regressor.joint_map.copy_(torch.from_numpy(parts.maps.coarse_j14))
     results: dict[str, dict[str, float]] = {}
     for stage in STAGES:
-        if stage not in options.stages:
+        if stage in options.stages:
+            say(f"stage {stage}")
+            results[stage] = _run_stage(stage, model, parts, options, say)
+        else:
             _restore(stage, model, options)
-            continue
-        say(f"stage {stage}")
-        results[stage] = _run_stage(stage, model, parts, options, say)
-    if "regressor" in options.stages or not model.basis.any():
-        quick = make_stream(parts, options.data, "train", options.device, heatmaps=False)
-        model.basis.copy_(error_basis(model, quick))
+        if stage == "regressor":
+            model.basis.copy_(error_basis(model, make_stream(parts, options.data, "train", options.device, False)))
     target = options.out / f"hmdiff_{options.preset}.safetensors"
     save_model(target, model, model_card(options, results))
     say(f"wrote {target}")
@@ -76,7 +76,7 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> Path:
 def _run_stage(
     stage: str, model: HMDiff, parts: Assembly, options: TrainOptions, say: Callable[[str], None]
 ) -> dict[str, float]:
-    heatmaps = stage != "regressor"
+    heatmaps = stage in ("denoiser", "mesh")
     stream = make_stream(parts, options.data, "train", options.device, heatmaps)
     held_out = make_stream(parts, options.data, "test", options.device, heatmaps)
     loop = LoopConfig(minutes=options.minutes or MINUTES[stage], seed=options.seed)
@@ -85,12 +85,12 @@ def _run_stage(
     if stage == "regressor":
         model.regressor.mean_mesh.copy_(mean_mesh(stream))
         task: Any = RegressorTask(model.regressor, stream, held_out_batch(held_out, 1024))
+    elif stage == "spread":
+        task = SpreadTask(model, held_out_batch(held_out, 1024))
     elif stage == "denoiser":
-        if not model.basis.any():
-            model.basis.copy_(error_basis(model, stream))
         topology = MeshTopology(stream.faces, model.joint_map)
-        task = DenoiserTask(model, topology, held_out_batch(held_out, 48))
-        loop = replace(loop, batch=64 if options.device == "cpu" else 512, learning_rate=6e-4)
+        task = DenoiserTask(model, topology, held_out_batch(held_out, 48), subset=72, full_every=8)
+        loop = replace(loop, batch=96 if options.device == "cpu" else 512, learning_rate=6e-4)
     else:
         middle = torch.from_numpy(parts.hierarchy.indices[0])
         task = MeshTask(model, stream, middle, held_out_batch(held_out, 48))
@@ -105,7 +105,12 @@ def _restore(stage: str, model: HMDiff, options: TrainOptions) -> None:
     state = options.out / f"{stage}.safetensors"
     if not state.is_file():
         return
-    module: nn.Module = {"regressor": model.regressor, "denoiser": DenoiserModule(model), "mesh": model.mlp}[stage]
+    module: nn.Module = {
+        "regressor": model.regressor,
+        "spread": model.spread,
+        "denoiser": DenoiserModule(model),
+        "mesh": model.mlp,
+    }[stage]
     stored = load_file(state)
     module.load_state_dict({name[4:]: value for name, value in stored.items() if name.startswith("ema.")}, strict=False)
 

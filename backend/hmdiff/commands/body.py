@@ -56,9 +56,12 @@ def render(out: Path, path: Path | None) -> int:
     posed = matrix_to_axis_angle(random_rotations(3, generator)).flatten(1).numpy() if count == 24 else None
     rest = np.zeros((1, count * 3), np.float32)
     none = np.zeros(body.shapedirs.shape[2], np.float32)
-    pictures = [_picture(skin(body, none, rest, np.zeros((1, 3)))[0][0], body.faces, turn) for turn in VIEWS.values()]
+    pictures = [
+        _picture(skin(body, none, rest, np.zeros((1, 3), np.float32))[0][0], body.faces, turn)
+        for turn in VIEWS.values()
+    ]
     if posed is not None:
-        vertices = skin(body, none, posed, np.zeros((3, 3)))[0]
+        vertices = skin(body, none, posed, np.zeros((3, 3), np.float32))[0]
         pictures += [_picture(mesh, body.faces, 0.4) for mesh in vertices]
     rows = [np.concatenate(pictures[i : i + 3], 1) for i in range(0, len(pictures), 3)]
     sheet = np.concatenate(rows, 0)

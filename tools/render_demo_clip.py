@@ -14,6 +14,7 @@ import sys
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -138,13 +139,14 @@ def write_truth(body: BodyData, poses: studio.Floats, transl: studio.Floats, rot
             WIDTH / 2,
             HEIGHT / 2,
         ]
-    np.savez_compressed(path, allow_pickle=False, **{name: value.astype(np.float32) for name, value in truth.items()})
+    arrays: dict[str, Any] = {name: value.astype(np.float32) for name, value in truth.items()}
+    np.savez_compressed(path, **arrays)
 
 
 def encode(frames: list[Path], path: Path) -> None:
     """PNG frames -> H.264 that every player reads."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as target:
-        stream = target.add_stream("libx264", rate=Fraction(FPS), options={"crf": "21", "preset": "slow"})
+        stream = target.add_stream("libx264", rate=Fraction(FPS), options={"crf": "27", "preset": "veryslow"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for frame_path in frames:
             with av.open(str(frame_path)) as source:

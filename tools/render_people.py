@@ -169,12 +169,8 @@ def main() -> None:
         studio.render_to(path)
         print(f"{index + 1}/{len(poses)}, {(time.perf_counter() - started) / (index + 1):.2f} s each", flush=True)
     size = np.array([options.size, options.size])
-    np.savez(
-        options.out / "truth.npz",
-        size=size,
-        allow_pickle=False,
-        **{k: np.array(v, np.float32) for k, v in rows.items()},
-    )
+    arrays: dict[str, Any] = {name: np.array(values, np.float32) for name, values in rows.items()}
+    np.savez(options.out / "truth.npz", size=size, **arrays)
 
 
 if __name__ == "__main__":

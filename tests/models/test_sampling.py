@@ -168,3 +168,13 @@ def test_paper_preset_runs_end_to_end(make_model: Callable[..., HMDiff], batch: 
     assert out.vertices.shape == (2, model.up.shape[0], 3) and out.u.shape == (2, 25, 14, 3)
     assert torch.isfinite(out.samples).all() and torch.equal(out.samples, again.samples)
     assert (out.active_steps >= 1).all()
+
+
+def test_temperature_scales_the_spread_of_the_hypotheses(model: HMDiff, batch: Batch):
+    def spread(temperature: float) -> float:
+        sampler = replace(QUICK, temperature=temperature, hypotheses=4)
+        dat = replace(model.config.dat, mode="none")
+        return float(model.sample(batch.inputs, torch.arange(3), sampler=sampler, dat=dat).samples.std(1).mean())
+
+    assert spread(0.0) < 1e-5
+    assert spread(0.3) < 0.8 * spread(1.0)

@@ -16,6 +16,7 @@ class SamplerConfig:
     """steps: DDIM steps; eta: its randomness; hypotheses: N; u_samples: poses drawn from U;
     init: ``noise`` is N(0, I) to the letter, ``regressed`` the forward marginal around m (A4), ``pose`` Table 5's H_U:
     U's samples raised to meshes by the nearest change of m;
+    temperature: scale of all sampling noise, 1 draws from the model, less keeps hypotheses nearer to their mean;
     u_reading: note A10; combine: the estimate from the samples (A17).
     """
 
@@ -24,6 +25,7 @@ class SamplerConfig:
     hypotheses: int = 5
     u_samples: int = 25
     init: Literal["noise", "regressed", "pose"] = "regressed"
+    temperature: float = 1.0
     u_reading: Literal["conditional", "marginal"] = "conditional"
     combine: Literal["mean", "medoid"] = "mean"
 

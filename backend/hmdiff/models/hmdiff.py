@@ -115,7 +115,7 @@ class HMDiff(nn.Module):
         noises = {int(key): self.noise_for_track(int(key), seed, sampler) for key in keys.unique()}
         chosen = [noises[int(key)] for key in keys]
         device = inputs.landmarks.device
-        start = torch.stack([noise.start for noise in chosen]).to(device)
+        start = sampler.temperature * torch.stack([noise.start for noise in chosen]).to(device)
         with torch.no_grad():
             heatmaps = paint(regression.u)
             if dat.target == "single":
@@ -130,7 +130,7 @@ class HMDiff(nn.Module):
         on: Tensor | None = None
         worked = torch.zeros(h.shape[:2], device=device)
         for number, step in enumerate(step_plan(self.bars, sampler.steps, sampler.eta)):
-            noise = torch.stack([n.steps[number] for n in chosen]).to(device)
+            noise = sampler.temperature * torch.stack([n.steps[number] for n in chosen]).to(device)
             h, first_gap, on = self._reverse(h, step, noise, repeated, regression.mesh, u, first_gap, on, dat, prior)
             worked += on
         return self._finish(h, regression, u, worked, sampler)

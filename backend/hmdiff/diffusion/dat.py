@@ -24,8 +24,8 @@ class DATConfig:
     strategy (once off it stays off); False keeps DAT on to the end. target: U's samples, or the ``single`` most likely
     pose u_c (Table 5), or for ``posterior`` one ``sample`` of U per hypothesis. use_depth=False aligns x and y alone
     (A11 b). clip: largest gradient step per hypothesis, metres. limit_gamma: for ``detached`` and ``direct``, whose
-    Jacobian is known, keep gamma at half of ``stable_gamma``, beyond which steps overshoot (A6). trust: share of U's
-    covariance to believe in, 1 is all of it.
+    Jacobian is known, keep gamma at half of ``stable_gamma``, beyond which steps overshoot (A6). trust: divides U's
+    covariance; below 1 leaves the hypotheses more of their own spread.
     """
 
     mode: Mode = "posterior"

@@ -58,7 +58,8 @@ class HMDiffConfig:
     mlp_axis: Literal["vertex", "flat"] = "vertex"
     loss: LossConfig = field(default_factory=lambda: LossConfig(vertex=1.0, normal=0.02, edge=0.5))
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
-    dat: DATConfig = field(default_factory=DATConfig)
+    # m and U come from the same look at the picture: taken at full trust, DAT makes the hypotheses too sure (measured).
+    dat: DATConfig = field(default_factory=lambda: DATConfig(trust=0.5))
 
     def __post_init__(self) -> None:
         if self.prediction == "epsilon" and self.schedule.terminal == "zero_snr":

@@ -31,7 +31,7 @@ from landmark_readings import Sample, read_pictures  # noqa: E402
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 N_FACE = 11
-BODY = Path(__file__).parents[1] / "assets" / "body.npz"
+BODY = Path(__file__).parents[1] / "backend" / "hmdiff" / "data" / "body.npz"
 MOST_VERTICES = 16
 _CANDIDATES = 90
 _TRUST_MISS = 30.0

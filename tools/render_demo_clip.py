@@ -148,10 +148,11 @@ def encode(frames: list[Path], path: Path) -> None:
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as target:
         stream = target.add_stream("libx264", rate=Fraction(FPS), options={"crf": "27", "preset": "veryslow"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for frame_path in frames:
+        for index, frame_path in enumerate(frames):
             with av.open(str(frame_path)) as source:
                 picture = next(source.decode(video=0)).reformat(format="yuv420p")
-            picture.pts = None
+            # A decoded PNG brings a clock of its own, which would leave holes in the clip's.
+            picture.pts, picture.time_base = index, Fraction(1, FPS)
             for packet in stream.encode(picture):
                 target.mux(packet)
         for packet in stream.encode(None):
@@ -167,7 +168,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    body = load_body(ROOT / "assets" / "body.npz")
+    body = load_body(ROOT / "backend" / "hmdiff" / "data" / "body.npz")
     regions = face_regions(body, demo_scene.CUT)
     shoes, shoe_faces, shoe_weights, soles = make_shoes(body, rest_shape(body, BETAS)[0].astype(float))
     poses, transl, vertices = stage(body, options.mocap, regions, shoes, shoe_weights)

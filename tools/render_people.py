@@ -23,7 +23,7 @@ from hmdiff_wire.body import BodyData, load_body, rest_shape, skin  # noqa: E402
 from scipy.spatial.transform import Rotation  # noqa: E402
 from wardrobe import REGIONS, face_regions, random_cut, stand_off, vertex_normals  # noqa: E402
 
-BODY = Path(__file__).parents[1] / "assets" / "body.npz"
+BODY = Path(__file__).parents[1] / "backend" / "hmdiff" / "data" / "body.npz"
 PATTERNS = ("plain", "plain", "stripes", "bands", "checker", "noise", "cells")
 WALLS = ("plain", "plain", "noise", "noise", "checker", "cells", "bands")
 

@@ -34,7 +34,7 @@ def test_missing_settings_take_their_defaults_and_unknown_ones_are_refused():
 
 
 def test_speeds_run_the_same_model_with_more_or_less_work():
-    work = [SPEEDS[name].steps * SPEEDS[name].hypotheses for name in ("preview", "balanced", "quality")]
+    work = [SPEEDS[name].steps * SPEEDS[name].hypotheses for name in ("preview", "default", "quality")]
     assert work == sorted(work) and work[0] < work[2]
     assert {replace(speed, steps=1, hypotheses=1) for speed in SPEEDS.values()} == {
         replace(DEFAULT.sampler, steps=1, hypotheses=1)

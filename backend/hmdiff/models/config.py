@@ -80,7 +80,7 @@ PAPER = HMDiffConfig(
 
 SPEEDS: dict[str, SamplerConfig] = {
     "preview": replace(DEFAULT.sampler, steps=4, hypotheses=1),
-    "balanced": replace(DEFAULT.sampler, steps=6, hypotheses=5),
+    "default": replace(DEFAULT.sampler, steps=6, hypotheses=5),
     "quality": replace(DEFAULT.sampler, steps=10, hypotheses=25),
 }
 """What the user picks: the default model run quickly, well, or with all of the paper's samples."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import PersonFrame
 from torch import Tensor
 
@@ -48,7 +49,7 @@ def make_estimator(options: RunOptions, body: BodyTransfer | None = None) -> Est
     """Load the weights and settle the sampler. Errors: those of ``load_model`` and ``pick_device``."""
     preset = "paper" if options.preset == "paper" else "default"
     loaded = load_model(preset, pick_device(options.device))
-    sampler = loaded.model.config.sampler if preset == "paper" else SPEEDS.get(options.preset, SPEEDS["balanced"])
+    sampler = loaded.model.config.sampler if preset == "paper" else speed(options.preset)
     if options.hypotheses is not None:
         sampler = replace(sampler, hypotheses=options.hypotheses)
     if options.steps is not None:
@@ -62,6 +63,15 @@ def make_estimator(options: RunOptions, body: BodyTransfer | None = None) -> Est
         raw_vertices=options.raw_vertices,
         transfer=body,
     )
+
+
+def speed(preset: str) -> SamplerConfig:
+    """Sampler of a preset of the default model. Errors: ``usage.preset``."""
+    if preset not in SPEEDS:
+        raise HmdiffError(
+            "usage.preset", f"There is no preset `{preset}`.", f"Choose one of {', '.join(SPEEDS)} or paper."
+        )
+    return SPEEDS[preset]
 
 
 def estimate_people(

@@ -54,7 +54,8 @@ def load_model(preset: str = "default", device: torch.device | str = "cpu", path
     if not path.is_file():
         raise HmdiffError(
             "weights.missing", f"There are no weights for the preset `{preset}` at {path}.",
-            f"Train them with `hmdiff train --preset {preset}`, or use --preset default.",
+            f"Train them (`hmdiff train --preset {preset}`) and copy the packed file and its .json there, "
+            "or use --preset default.",
         )  # fmt: skip
     body = load_free_body()
     hierarchy = load_hierarchy(body.data)

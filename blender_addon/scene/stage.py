@@ -23,6 +23,8 @@ def prepare_file(blend: Path | None) -> None:
     sun.data.energy = 3.0
     sun.rotation_euler = (math.radians(50), math.radians(10), math.radians(25))
     scene.collection.objects.link(sun)
+    # The file is saved twice; the first, empty one is no backup anybody wants beside the result.
+    bpy.context.preferences.filepaths.save_version = 0
     if blend is not None:
         blend.parent.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.save_as_mainfile(filepath=str(blend), compress=True, check_existing=False)

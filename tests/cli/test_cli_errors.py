@@ -61,7 +61,6 @@ def photo(clip: Path) -> Path:
         (["pose", "CLIP", "-o", "x.npz"], "is a video"),
         (["pose", ".", "-o", "x.npz"], "is a folder"),
         (["train", "--data", "gone"], "gone"),
-        (["train", "--resume", "--fresh"], "not allowed"),
         (["body", "build", "-o", "body.obj"], ".obj"),
         (["body", "render", "-o", "a.png", "--body", "gone.npz"], "gone.npz"),
     ],

@@ -166,9 +166,9 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads (default: all)")
     parser.add_argument("--seed", type=whole(0), default=0, help="(%(default)s)")
     add_device(parser)
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="go on from what --out holds, or start if it is empty")
-    again.add_argument("--fresh", action="store_true", help="start over, replacing what --out holds")
+    parser.add_argument(
+        "--fresh", action="store_true", help="start over; otherwise training goes on from what --out holds"
+    )
 
 
 def add_eval(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import Take, read_take
 
 from ..video.animate import RunResult, run
-from ..video.blender_process import BLENDER_SUFFIXES, BlendOptions, write_blend
+from ..video.blender_process import BLENDER_SUFFIXES, write_blend
 from ..video.export_npz import export_npz
 from ..video.options import RunOptions
 from .output import Progress, print_json
@@ -95,8 +95,8 @@ def _write(
         export_npz(take, out, with_vertices=args.vertices)
     elif suffix in BLENDER_SUFFIXES:
         with Progress(f"Writing {out.name}", None) as bar:
-            options = BlendOptions(hypotheses=args.hypotheses)
-            return write_blend(take.folder, out, args.blender, lambda done, total, stage: bar.update(done), options)
+            # The scene holds all hypotheses of a photo and four of a clip; the take holds every one asked for.
+            return write_blend(take.folder, out, args.blender, lambda done, total, stage: bar.update(done))
     else:
         write_picture(take, footage, out)
     return [out]

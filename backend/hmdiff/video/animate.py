@@ -65,12 +65,14 @@ def run(
     estimator = make_estimator(options, transfer)
     header = TakeHeader(
         source_path=str(footage.resolve()), source_kind=source.info.kind, width=width, height=height,
-        fps=source.info.fps, n_frames=source.n_frames, body_name="free" if transfer is None else body_file.stem,
+        fps=source.info.fps, n_frames=source.n_frames, body_name="free" if options.body is None else options.body.stem,
         preset=options.preset, n_hypotheses=estimator.sampler.hypotheses, seed=options.seed, focal=focal,
         focal_source=focal_source, tool_version=__version__, rotation=source.info.rotation,
         settings=options.to_settings(),
     )  # fmt: skip
     writer = TakeWriter.create(take_folder, header, body_file, overwrite=overwrite)
+    if transfer is not None:
+        body_file.unlink()  # the take holds its own copy now
     stream = _Stream(estimator, writer, focal, principal, on_frame)
     status = "complete"
     total = source.n_frames or 0

@@ -23,16 +23,35 @@ from typing import Iterator, Sequence  # noqa: UP035 - an older Python must get 
 
 ROOT = Path(__file__).resolve().parent
 STAMP = "hmdiff-stamp.json"
-NUMPY = "numpy==1.26.4"  # what Blender 4.2 to 5.0 carries; bpy alone would pull a newer one
 BPY_ENVS = ROOT / ".venv-bpy"  # the folder tests/blender/test_versions.py looks into, one environment per version
-OTHER_BLENDERS = {"4.2": "bpy==4.2.23", "5.0": "bpy==5.0.1"}
+RTMLIB = ("--no-deps", "rtmlib==0.0.16")  # what it requires would put two other builds of OpenCV beside ours
+PYZMQ = "pyzmq==26.4.0"  # as in the add-on's wheels
+USUAL = (3, 11)  # the one Python that the backend, bpy 4.5 and most other bpy have in common
+
+
+@dataclass(frozen=True)
+class Blender:
+    """A Blender besides 4.5 to test with: its module, the numpy it really carries (bpy alone pulls a newer one)."""
+
+    bpy: str
+    numpy: str
+    python: tuple[int, int] = USUAL
+
+
+OTHER_BLENDERS = {
+    "4.2": Blender("bpy==4.2.23", "numpy==1.26.4"),
+    "5.0": Blender("bpy==5.0.1", "numpy==1.26.4"),
+    "5.2": Blender("bpy==5.2.3", "numpy==2.3.4", python=(3, 13)),
+}
 CORE_PROBE = "numpy scipy torch safetensors ai_edge_litert.interpreter av cv2 PIL.Image zmq hmdiff.cli hmdiff_wire"
 EXTRA_PROBES = {
     "blender": "bpy",
-    "test": "pytest xdist hypothesis matplotlib",
+    "test": "pytest pytest_timeout xdist hypothesis matplotlib onnx onnxruntime rtmlib",
     "body": "anny roma trimesh",
     "smpl": "smplx",
     "train": "matplotlib",
+    "render": "moderngl",
+    "rtmlib": "onnxruntime tqdm rtmlib",
 }
 # Run inside an environment: every file that pip says it installed is there, and the modules named really load.
 CHECK = """
@@ -65,6 +84,7 @@ class Environment:
     probe: str
     fingerprint: str
     extras: frozenset[str] = frozenset()
+    version: tuple[int, int] = USUAL
 
     @property
     def name(self) -> str:
@@ -78,18 +98,23 @@ class Environment:
 # --- environments ---------------------------------------------------------------------------------------------------
 
 
-def find_python() -> str:
-    """A Python 3.11, the only one every bpy we test with exists for: this one, or one found by name."""
-    candidates = [[sys.executable], ["python3.11"], ["py", "-3.11"], ["python3"], ["python"]]
-    question = "import sys; print(sys.executable if sys.version_info[:2] == (3, 11) else '')"
-    for candidate in candidates:
+def find_python(version: tuple[int, int] = USUAL) -> str:
+    """A Python of this version: named by HMDIFF_PYTHON313, this one, one on the PATH or one that pyenv has."""
+    spoken = "{}.{}".format(*version)
+    candidates = [[sys.executable], [f"python{spoken}"], ["py", f"-{spoken}"], ["python3"], ["python"]]
+    named = os.environ.get("HMDIFF_PYTHON{}{}".format(*version))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    candidates += [[str(path)] for path in sorted(pyenv.glob(f"{spoken}.*/bin/python"))]
+    question = f"import sys; print(sys.executable if sys.version_info[:2] == {version} else '')"
+    for candidate in [[named]] if named else candidates:
         if shutil.which(candidate[0]):
             answer = subprocess.run([*candidate, "-c", question], capture_output=True, text=True, check=False)
             if answer.returncode == 0 and answer.stdout.strip():
                 return answer.stdout.strip()
     raise DevError(
-        "Python 3.11 is needed and was not found. Install it (Windows: `winget install Python.Python.3.11`, "
-        "macOS: `brew install python@3.11`, Debian and Ubuntu: `apt install python3.11-venv`) and run this again."
+        f"Python {spoken} is needed and was not found. Install it (Windows: `winget install Python.Python.{spoken}`, "
+        f"macOS: `brew install python@{spoken}`, Debian and Ubuntu: `apt install python{spoken}-venv`) and run this "
+        "again."
     )
 
 
@@ -109,13 +134,17 @@ def main_environment(extras: set[str]) -> Environment:
     fingerprint = digest(project, (ROOT / "setup.py").read_text(encoding="utf-8"), str(ROOT))
     # torch goes first: settled, it cannot be exchanged for another build by what the rest asks for.
     installs = ((torch.group(1),), ("--editable", f".[{','.join(sorted(everything))}]"))
+    if everything & {"rtmlib", "test"}:
+        installs = (*installs, RTMLIB)
     probe = " ".join([CORE_PROBE, *(EXTRA_PROBES[extra] for extra in sorted(everything))])
     return Environment(folder, installs, probe, fingerprint, everything)
 
 
 def blender_environment(version: str) -> Environment:
-    spec = OTHER_BLENDERS[version]
-    return Environment(BPY_ENVS / version, ((spec, NUMPY, "pytest"),), "bpy numpy pytest", digest(spec, NUMPY))
+    blender = OTHER_BLENDERS[version]
+    packages = (blender.bpy, blender.numpy, PYZMQ, "pytest")
+    probe = "bpy numpy zmq pytest"
+    return Environment(BPY_ENVS / version, (packages,), probe, digest(*packages[:3]), version=blender.python)
 
 
 def read_stamp(folder: Path) -> dict:
@@ -134,7 +163,7 @@ def ensure(env: Environment) -> Path:
     """Make or repair ``env`` unless its stamp says that it is whole, and return its Python."""
     stamp = read_stamp(env.folder)
     whole = stamp.get("complete") and stamp.get("fingerprint") == env.fingerprint
-    if whole and env.extras <= set(stamp["extras"]) and works(env.python):
+    if whole and env.extras <= set(stamp["extras"]) and works(env.python, env.version):
         return env.python
     existed, ours = env.folder.exists(), bool(stamp)
     try:
@@ -153,9 +182,12 @@ def ensure(env: Environment) -> Path:
 
 
 def build(env: Environment) -> None:
-    if not works(env.python):
+    if not works(env.python, env.version):
         with step(f"making {env.name}"):
-            call([find_python(), "-m", "venv", "--clear", str(env.folder)], "The environment could not be made.")
+            call(
+                [find_python(env.version), "-m", "venv", "--clear", str(env.folder)],
+                "The environment could not be made.",
+            )
     write_stamp(env, complete=False)
     for packages in env.installs:
         with step(f"installing {' '.join(packages)} into {env.name} (downloads once; this can take minutes)"):
@@ -166,11 +198,11 @@ def build(env: Environment) -> None:
     write_stamp(env, complete=True)
 
 
-def works(python: Path) -> bool:
-    """Whether this environment has a Python 3.11 with pip; a half-made one has not."""
+def works(python: Path, version: tuple[int, int] = USUAL) -> bool:
+    """Whether this environment has a Python of this version with pip; a half-made one has not."""
     if not python.exists():
         return False
-    question = [str(python), "-c", "import sys, pip; sys.exit(sys.version_info[:2] != (3, 11))"]
+    question = [str(python), "-c", f"import sys, pip; sys.exit(sys.version_info[:2] != {version})"]
     return subprocess.run(question, capture_output=True, check=False, env=clean_environ()).returncode == 0
 
 
@@ -244,21 +276,22 @@ def demo(_: argparse.Namespace) -> int:
 
 def test(args: argparse.Namespace) -> int:
     """Style, types and tests; every stage runs even if one before it failed."""
-    python = setup({"blender", "body", "test", "train"} | ({"smpl"} if args.smplx else set()))
+    python = setup({"blender", "body", "render", "test", "train"} | ({"smpl"} if args.smplx else set()))
     chosen = list(args.pytest)
     if args.quick:
         chosen += ["--deselect", "tests/blender/test_versions.py"]
     else:
-        for version in OTHER_BLENDERS:
-            ensure(blender_environment(version))
+        other_blenders()
     # One process per core, at most four: each holds torch and bpy (about 1.5 GB). A file's tests stay in one process,
     # since the tests of a file share what is slow to make.
     workers = str(min(os.cpu_count() or 1, 4))
+    # The longest test takes three minutes on a busy machine; one that hangs must not hold CI until CI gives up.
+    spread = ["-n", workers, "--dist", "loadfile", "--timeout", "600", "--max-worker-restart", "1"]
     stages = {
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "pyright": ["pyright", "--pythonpath", python],
-        "pytest": ["pytest", "-n", workers, "--dist", "loadfile", *chosen],
+        "pytest": ["pytest", *spread, *chosen],
     }
     failed = []
     for name, words in stages.items():
@@ -267,6 +300,20 @@ def test(args: argparse.Namespace) -> int:
                 failed.append(name)
     say(f"FAILED: {', '.join(failed)}" if failed else "all passed")
     return 1 if failed else 0
+
+
+def other_blenders() -> None:
+    """Their environments. Only the Python that the project itself needs is asked for; without another, one is left
+    out and its tests say so."""
+    for version, blender in OTHER_BLENDERS.items():
+        if blender.python != USUAL:
+            try:
+                find_python(blender.python)
+            except DevError:
+                spoken = "{}.{}".format(*blender.python)
+                say(f"Blender {version} is left out: no Python {spoken} here (HMDIFF_PYTHON{spoken.replace('.', '')})")
+                continue
+        ensure(blender_environment(version))
 
 
 def only_setup(args: argparse.Namespace) -> int:
@@ -280,7 +327,7 @@ def main() -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("demo", help="animate the clip that ships; leaves demo_out/").set_defaults(command=demo)
     tests = commands.add_parser("test", help="style, types and tests")
-    tests.add_argument("--quick", action="store_true", help="without the Blender 4.2 and 5.0 environments (1 GB each)")
+    tests.add_argument("--quick", action="store_true", help="without the other Blenders (4.2, 5.0, 5.2; 1 GB each)")
     tests.add_argument(
         "--smplx", action="store_true", help="install smplx and compare with it; its licence: non-commercial research"
     )

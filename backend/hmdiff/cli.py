@@ -16,11 +16,13 @@ from hmdiff_wire.errors import HmdiffError
 from . import __version__
 from .commands import arguments, checks
 from .commands.output import print_json
+from .commands.refine_arguments import add_refine, check_refine
+from .server.arguments import add_keys, add_serve
 
 OK, INTERNAL, BAD_INPUT, NOTHING_FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = (
     "exit codes: 0 done, 1 something broke inside hmdiff or its installation, 2 wrong use or unusable input, "
-    "3 nobody found, 130 interrupted"
+    "3 nobody found, 4 some clips of a batch are not done, 130 interrupted"
 )
 
 
@@ -44,9 +46,13 @@ def build_parser() -> Parser:
 
     command("pose", "A photo in, posed bodies out.", arguments.add_pose)
     command("animate", "A video in, animated bodies out.", arguments.add_animate)
-    command("serve", "Be the backend of Blender and other programs.", arguments.add_serve)
+    command("batch", "Many videos and photos, one after another.", arguments.add_batch)
+    command("refine", "A take in, a corrected version of it out.", add_refine)
+    command("serve", "Be the backend of Blender and other programs.", add_serve)
+    command("keys", "Make the keys for a backend on another computer.", add_keys)
     command("train", "Train the models on synthetic people.", arguments.add_train)
     command("eval", "Measure the models on a benchmark.", arguments.add_eval)
+    command("synth", "Draw synthetic people and see what the detector makes of them.", arguments.add_synth)
     command("body", "Build or look at the free body.", arguments.add_body)
     command("doctor", "What is installed, what is missing and how to get it.", arguments.add_doctor)
     return parser
@@ -107,6 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser().parse_args(words)
         checks.check_arguments(args)
+        if args.command == "refine":
+            check_refine(args)
         return int(importlib.import_module(f"hmdiff.commands.{args.command}").run(args))
     except HmdiffError as error:
         return show_error(error, as_json=as_json, debug=debug)

@@ -7,7 +7,8 @@ at their children as an animator expects, and nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from . import compat
 from .axes import BODY_TO_BLENDER
+from .reading import in_background
 from .rotations import continuous, quaternions
 
 Array = NDArray[np.floating[Any]]
@@ -50,20 +52,18 @@ def rest_bones(body: BodyData, betas: Array) -> tuple[Array, Array]:
 
 
 def create_armature(name: str, body: BodyData, betas: Array, collection: Any) -> Any:
-    """The armature object in rest pose, linked into ``collection``, which must be visible in the active view layer."""
+    """The armature object in rest pose, linked into ``collection``, which may be in no scene yet."""
     heads, tails = rest_bones(body, betas)
     data = bpy.data.armatures.new(name)
     data.display_type = "STICK"
     item = bpy.data.objects.new(name, data)
     item.show_in_front = True
     collection.objects.link(item)
-    with _edit_mode(item):
+    with edit_mode(item):
         bones = []
         for joint, joint_name in enumerate(JOINT_NAMES):
             bone = data.edit_bones.new(joint_name)
-            bone.head, bone.tail = Vector(heads[joint]), Vector(tails[joint])
-            # Feet point ahead, so their z must be up; everything else shows its z to the front, alike left and right.
-            bone.align_roll(Vector((0, 0, 1)) if "foot" in joint_name or "ankle" in joint_name else Vector((0, -1, 0)))
+            _lay(bone, heads[joint], tails[joint])
             bones.append(bone)
             parent = int(body.parents[joint])
             if parent >= 0:
@@ -74,33 +74,66 @@ def create_armature(name: str, body: BodyData, betas: Array, collection: Any) ->
     return item
 
 
-def animate_armature(
-    item: Any, body: BodyData, betas: Array, frames: Array, pose: Array, transl: Array, world: Array
-) -> Iterator[None]:
-    """Key every bone at scene frames (n,); yields after each bone.
+def reshape_armature(item: Any, body: BodyData, betas: Array) -> None:
+    """The rest pose of another body shape for an armature that is there; bones the artist has added stay."""
+    heads, tails = rest_bones(body, betas)
+    with edit_mode(item):
+        for joint, name in enumerate(JOINT_NAMES):
+            bone = item.data.edit_bones.get(name)
+            if bone is not None:
+                _lay(bone, heads[joint], tails[joint])
 
-    pose (n,72) axis-angle and transl (n,3) in the camera frame, world (3,3) camera frame -> Blender.
+
+def animate_armature(
+    item: Any, body: BodyData, betas: Array, frames: Array, pose: Array, transl: Array, world: Array,
+    beside: bool = False,
+) -> Generator[object, None, None]:  # fmt: skip
+    """Key every bone at scene frames (n,); yields after each curve.
+
+    pose (n,72) axis-angle and transl (n,3) in the camera frame, world (3,3) camera frame -> Blender. beside: compute
+    the keys in a thread, WAIT meanwhile.
     """
-    rotations = rotation_matrices(pose.reshape(len(frames), -1, 3)).astype(np.float64)
-    root = rest_shape(body, betas)[1][0].astype(np.float64)
+    rests = [np.array(item.pose.bones[name].bone.matrix_local)[:3, :3] for name in JOINT_NAMES]
+
+    def compute() -> tuple[list[Array], Array]:
+        return _keys(body, betas, pose, transl, world, rests)
+
+    turns, moves = (yield from in_background(compute)) if beside else compute()
     for joint, name in enumerate(JOINT_NAMES):
         bone = item.pose.bones[name]
-        rest = np.array(bone.bone.matrix_local)[:3, :3]
-        left = world if body.parents[joint] < 0 else BODY_TO_BLENDER
-        local = rest.T @ left @ rotations[:, joint] @ BODY_TO_BLENDER.T @ rest
-        keys = continuous(quaternions(local))
         path = f'pose.bones["{name}"].rotation_quaternion'
         for axis in range(4):
-            compat.set_keys(compat.ensure_fcurve(item, path, axis, name), frames, keys[:, axis])
-        bone.rotation_quaternion = keys[0]
+            compat.set_keys(compat.ensure_fcurve(item, path, axis, name), frames, turns[joint][:, axis])
+            yield
+        bone.rotation_quaternion = turns[joint][0]
         if body.parents[joint] < 0:
-            moved = (transl.astype(np.float64) + root) @ world.T - BODY_TO_BLENDER @ root
-            location = moved @ rest
             for axis in range(3):
                 curve = compat.ensure_fcurve(item, f'pose.bones["{name}"].location', axis, name)
-                compat.set_keys(curve, frames, location[:, axis])
-            bone.location = location[0]
-        yield
+                compat.set_keys(curve, frames, moves[:, axis])
+                yield
+            bone.location = moves[0]
+
+
+def _keys(
+    body: BodyData, betas: Array, pose: Array, transl: Array, world: Array, rests: list[Array]
+) -> tuple[list[Array], Array]:
+    """Quaternions (n,4) of every joint and locations (n,3) of the root, in the bones' own axes rests (3,3)."""
+    rotations = rotation_matrices(pose.reshape(len(pose), -1, 3)).astype(np.float64)
+    root = rest_shape(body, betas)[1][0].astype(np.float64)
+    turns, moves = [], np.zeros((len(pose), 3))
+    for joint, rest in enumerate(rests):
+        left = world if body.parents[joint] < 0 else BODY_TO_BLENDER
+        local = rest.T @ left @ rotations[:, joint] @ BODY_TO_BLENDER.T @ rest
+        turns.append(continuous(quaternions(local)))
+        if body.parents[joint] < 0:
+            moves = ((transl.astype(np.float64) + root) @ world.T - BODY_TO_BLENDER @ root) @ rest
+    return turns, moves
+
+
+def _lay(bone: Any, head: Array, tail: Array) -> None:
+    bone.head, bone.tail = Vector(head), Vector(tail)
+    # Feet point ahead, so their z must be up; everything else shows its z to the front, alike left and right.
+    bone.align_roll(Vector((0, 0, 1)) if "foot" in bone.name or "ankle" in bone.name else Vector((0, -1, 0)))
 
 
 def _leaf_direction(name: str, from_parent: Array) -> Array:
@@ -112,23 +145,19 @@ def _leaf_direction(name: str, from_parent: Array) -> Array:
     return from_parent / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])
 
 
-class _edit_mode:
-    """Edit bones exist only in edit mode, which only an operator enters; selection and active object stay as found."""
-
-    def __init__(self, item: Any) -> None:
-        self.item = item
-
-    def __enter__(self) -> None:
-        layer = bpy.context.view_layer
-        self.active, self.selected = layer.objects.active, [o for o in layer.objects if o.select_get()]
-        if self.active is not None and self.active.mode != "OBJECT":
+@contextmanager
+def edit_mode(item: Any) -> Iterator[None]:
+    """Edit bones exist only in edit mode, which only an operator enters. It does so in a scene of its own: the artist's
+    mode, selection and active object are not touched, and ``item`` need not be in any scene yet.
+    """
+    scene = bpy.data.scenes.new("HMDiff edit")
+    layer = scene.view_layers[0]
+    scene.collection.objects.link(item)
+    layer.objects.active = item
+    try:
+        with bpy.context.temp_override(scene=scene, view_layer=layer, active_object=item, object=item):
+            bpy.ops.object.mode_set(mode="EDIT")
+            yield
             bpy.ops.object.mode_set(mode="OBJECT")
-        layer.objects.active = self.item
-        bpy.ops.object.mode_set(mode="EDIT")
-
-    def __exit__(self, *_: object) -> None:
-        bpy.ops.object.mode_set(mode="OBJECT")
-        layer = bpy.context.view_layer
-        layer.objects.active = self.active
-        for other in layer.objects:
-            other.select_set(other in self.selected)
+    finally:
+        bpy.data.scenes.remove(scene)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
-from hmdiff_wire.body import JOINT_NAMES, joint_transforms, rest_shape, rotation_matrices
 from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import Take
+from hmdiff_wire.world import ground_offset, pelvis, sole_heights
 from numpy.typing import NDArray
 
+from ..edits.doubt import spread
 from . import naming, timing
 from .armature import animate_armature, create_armature
 from .axes import world_from_camera
-from .body import body_mesh, skin_material
+from .body import body_mesh, posed_copy, skin_material
+from .body_shape import BODY
 from .camera import create_camera, set_scene
+from .doubt import key_spread, mark_missed
 from .footage import add_footage
 from .hypotheses import create_hypothesis, shown_count
 from .motion import animate_point_cache, animate_shape_keys, key_presence
 from .person import PersonMotion, person_motion
+from .reading import ahead, in_background
 from .rigged import create_rigged, fill_rigged
 from .timing import FrameMap
 
@@ -34,8 +38,9 @@ class BuildOptions:
     """hypotheses: how many become bodies, None for all of a photo and four of a clip. shape_key_limit: longer motions
     go to a PC2 file in ``cache_folder`` (default: next to the .blend, else in the take). start: scene frame of the
     first time stamp. own_scene: the scene was made for this take, so its rate (``fps`` or the video's), size, range and
-    camera are set; an artist's scene keeps all of them. ground: stand the lowest foot on z = 0. vertex_motion: False
-    leaves the bodies in their first pose, for exports that carry the bones alone.
+    camera are set; an artist's scene keeps all of them. ground: the first person begins at the world's origin, the
+    lowest foot on z = 0 (else the camera is the origin). vertex_motion: False leaves the bodies in their first pose,
+    for exports that carry the bones alone. ahead: pose the meshes in a thread beside Blender; slices may be WAIT then.
     """
 
     hypotheses: int | None = None
@@ -46,6 +51,7 @@ class BuildOptions:
     fps: float | None = None
     ground: bool = True
     vertex_motion: bool = True
+    ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,9 @@ def build_scene(take: Take, options: BuildOptions | None = None, scene: Any = No
 
 def iter_build(
     take: Take, options: BuildOptions | None = None, scene: Any = None
-) -> Generator[Progress, None, SceneObjects]:
-    """``build_scene`` in slices of about a frame each; the generator's return value is the result."""
+) -> Generator[Any, None, SceneObjects]:
+    """``build_scene`` in slices of about a frame each, a Progress (or WAIT) after each; the generator's return value is
+    the result."""
     options = options or BuildOptions()
     scene = scene or bpy.context.scene
     if not take.valid.any():
@@ -108,8 +115,8 @@ def iter_build(
     work = _Work(sum(keyed) * (1 + count))
 
     title = Path(take.header.source_path).stem or "HMDiff"
-    collection = naming.new_collection(title, scene.collection)
-    naming.mark(collection, take.header.uuid, take.folder, "clip")
+    collection = naming.new_collection(title)  # in the scene when all is done: until then no slice costs a redraw
+    naming.mark(collection, take.header.uuid, take.folder, "unfinished")
     root = bpy.data.objects.new(title, None)
     root.empty_display_size = 0.3
     collection.objects.link(root)
@@ -119,21 +126,37 @@ def iter_build(
     naming.mark(camera, take.header.uuid, take.folder, "camera")
     if options.own_scene:
         set_scene(scene, take, camera)
-    footage = add_footage(camera, take, frame_map, scene)
     yield work.at("camera")
+    footage = yield from work.each("footage", add_footage(camera, take, frame_map, scene))
+    yield work.at("footage")
+    template = yield from work.each("body", body_mesh("HMDiff template", take.body, skin_material()))
+    yield work.at("body")
 
     built: list[PersonObjects] = []
     feet: list[Array] = []
+    start = np.zeros(3)
     for person in people:
         motion = person_motion(take, person, frame_map)
         yield work.at(f"Person {motion.track_id}")
-        feet.append(_lowest(motion, world))
-        objects = yield from _build_person(take, person, motion, world, count, collection, root, options, work)
+        feet.append(sole_heights(take.body, motion.betas, motion.pose, motion.transl, world))
+        if person == people[0]:
+            start = pelvis(take.body, motion.betas, motion.transl[0], world)
+        objects = yield from _build_person(
+            take, template, person, motion, world, count, collection, root, options, work
+        )
         built.append(objects)
 
     if options.ground:
-        root.location.z = -float(np.percentile(np.concatenate(feet), 1.0))
-    scene.frame_set(frame_map.start if options.own_scene else scene.frame_current)
+        naming.place(root, ground_offset(start, feet))
+    root[BODY] = take.header.body_name
+    root[naming.COUNT], root[naming.START], root[naming.RATE] = take.n_hypotheses, frame_map.start, frame_map.fps
+    mark_missed(scene, root, take, people, frame_map)
+    bpy.data.meshes.remove(template)
+    scene.collection.children.link(collection)
+    naming.exclude_hidden(collection)
+    collection[naming.ROLE] = "clip"
+    if options.own_scene:
+        scene.frame_set(frame_map.start)
     yield work.finished()
     return SceneObjects(collection, root, camera, footage, tuple(built), frame_map)
 
@@ -148,37 +171,54 @@ class _Work:
         self.done = min(self.total, self.done + units)
         return Progress(self.done, self.total, stage)
 
+    def each(self, stage: str, slices: Generator[None, None, Any]) -> Generator[Progress, None, Any]:
+        """The slices' return value, this progress after each of them."""
+        while True:
+            try:
+                next(slices)
+            except StopIteration as finished:
+                return finished.value
+            yield self.at(stage)
+
     def finished(self) -> Progress:
         return Progress(self.total, self.total, "done")
 
 
 def _build_person(
-    take: Take, person: int, motion: PersonMotion, world: Array, count: int, collection: Any, root: Any,
+    take: Take, template: Any, person: int, motion: PersonMotion, world: Array, count: int, collection: Any, root: Any,
     options: BuildOptions, work: _Work,
-) -> Generator[Progress, None, PersonObjects]:  # fmt: skip
+) -> Generator[Any, None, PersonObjects]:  # fmt: skip
     name = f"Person {motion.track_id}"
     clip, betas = take.header.uuid, motion.betas
     parts = naming.new_collection(name, collection)
     naming.mark(parts, clip, take.folder, "person", motion.track_id)
 
-    body = bpy.data.objects.new(name, body_mesh(name, take.body, next(motion.shapes(world)), skin_material()))
+    body = bpy.data.objects.new(name, posed_copy(template, name, next(motion.shapes(world))))
     body.parent = root
     parts.objects.link(body)
     naming.mark(body, clip, take.folder, "body", motion.track_id)
     key_presence(body, motion.all_frames, motion.present)
+    if options.ahead:
+        spread_mm = yield from in_background(lambda: spread(take, person))
+    else:
+        spread_mm = spread(take, person)
+    key_spread(body, motion.all_frames, spread_mm)
     yield work.at(f"{name}: body")
-    for _ in _animate(body, motion, world, take, options):
-        yield work.at(f"{name}: body", 1)
+    for step in _animate(body, motion, world, take, options):
+        yield step or work.at(f"{name}: body", 1)
 
     armature = create_armature(f"{name} armature", take.body, betas, parts)
     armature.parent = root
     naming.mark(armature, clip, take.folder, "armature", motion.track_id)
     yield work.at(f"{name}: armature")
-    for _ in animate_armature(armature, take.body, betas, motion.frames, motion.pose, motion.transl, world):
-        yield work.at(f"{name}: armature")
+    for step in animate_armature(
+        armature, take.body, betas, motion.frames, motion.pose, motion.transl, world, beside=options.ahead
+    ):
+        yield step or work.at(f"{name}: armature")
 
     hidden = naming.new_collection(f"{name} rigged", parts, hidden=True)
-    rigged = create_rigged(f"{name} rigged", take.body, armature, skin_material(), hidden)
+    naming.mark(hidden, clip, take.folder, "rigged bodies", motion.track_id)
+    rigged = create_rigged(f"{name} rigged", take.body, template, armature, hidden)
     naming.mark(rigged, clip, take.folder, "rigged", motion.track_id)
     key_presence(rigged, motion.all_frames, motion.present)
     yield work.at(f"{name}: rigged body")
@@ -188,14 +228,15 @@ def _build_person(
     hypotheses: list[Any] = []
     if count:
         hidden = naming.new_collection(f"{name} hypotheses", parts, hidden=True)
+        naming.mark(hidden, clip, take.folder, "hypotheses", motion.track_id)
     for index in range(count):
         sample = person_motion(take, person, frame_map=motion.frame_map, hypothesis=index)
         if not len(sample.frames):
             continue
-        item = create_hypothesis(take, person, index, sample, world, f"{name} hypothesis {index + 1}", hidden)
+        item = create_hypothesis(take, template, person, index, sample, world, f"{name} hypothesis {index + 1}", hidden)
         item.parent = root
-        for _ in _animate(item, sample, world, take, options):
-            yield work.at(f"{name}: hypotheses", 1)
+        for step in _animate(item, sample, world, take, options):
+            yield step or work.at(f"{name}: hypotheses", 1)
         hypotheses.append(item)
     return PersonObjects(motion.track_id, parts, body, armature, rigged, tuple(hypotheses))
 
@@ -212,8 +253,10 @@ def _frame_map(take: Take, options: BuildOptions, scene: Any) -> FrameMap:
     return frame_map
 
 
-def _animate(item: Any, motion: PersonMotion, world: Array, take: Take, options: BuildOptions) -> Iterator[None]:
-    shapes = motion.shapes(world)
+def _animate(item: Any, motion: PersonMotion, world: Array, take: Take, options: BuildOptions) -> Iterator[Any]:
+    shapes: Iterable[Any] = motion.shapes(world)
+    if options.ahead:
+        shapes = ahead(shapes)
     if len(motion.frames) == 1 or not options.vertex_motion:
         return iter([None])
     if len(motion.frames) <= options.shape_key_limit:
@@ -222,13 +265,3 @@ def _animate(item: Any, motion: PersonMotion, world: Array, take: Take, options:
     if folder is None:
         folder = Path(bpy.data.filepath).with_suffix(".cache") if bpy.data.filepath else take.folder / "blender"
     return animate_point_cache(item, motion.frames, shapes, folder / f"{item[naming.UUID]}.pc2")
-
-
-def _lowest(motion: PersonMotion, world: Array) -> Array:
-    """Height (n,) of each pose's lower foot sole over the camera, metres: ankles and feet less their height in rest."""
-    rest, joints = rest_shape(motion.body, motion.betas)
-    rotations = rotation_matrices(motion.pose.reshape(len(motion.pose), -1, 3))
-    posed = joint_transforms(motion.body.parents, joints, rotations)[1] + motion.transl[:, None]
-    soles = [JOINT_NAMES.index(side + part) for side in ("left_", "right_") for part in ("ankle", "foot")]
-    heights = posed[:, soles] @ world[2] - (joints[soles, 1] - rest[:, 1].min())
-    return heights.min(axis=1)

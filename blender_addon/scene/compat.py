@@ -49,14 +49,44 @@ def iter_fcurves(owner: Any) -> Iterator[Any]:
                 yield from bag.fcurves
 
 
+def action_fcurves(action: Any) -> Iterator[Any]:
+    """Every F-curve of an action that nobody may be playing just now, of all its slots."""
+    if not hasattr(action, "layers") or not len(action.layers):
+        yield from getattr(action, "fcurves", ())
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            for bag in strip.channelbags:
+                yield from bag.fcurves
+
+
+def assign_action(owner: Any, action: Any) -> None:
+    """Let ``owner`` play ``action``; from 4.4 on with the slot that was made for an object of its kind."""
+    animation = owner.animation_data or owner.animation_data_create()
+    animation.action = action
+    if hasattr(animation, "action_slot") and animation.action_slot is None and len(action.slots):
+        animation.action_slot = action.slots[0]
+
+
 def set_keys(fcurve: Any, frames: NDArray[Any], values: NDArray[Any], interpolation: str = "LINEAR") -> None:
-    """Put keys (n,) at scene frames (n,) on an empty F-curve in one write; frames must ascend."""
+    """Put keys (n,) at scene frames (n,) on an F-curve in one write, in place of those it has; frames must ascend."""
     count = len(frames)
-    fcurve.keyframe_points.add(count)
+    if len(fcurve.keyframe_points) != count:
+        fcurve.keyframe_points.clear()
+        fcurve.keyframe_points.add(count)
     points = np.stack([np.asarray(frames, np.float32), np.asarray(values, np.float32)], axis=1)
     fcurve.keyframe_points.foreach_set("co", np.ascontiguousarray(points).ravel())
     fcurve.keyframe_points.foreach_set("interpolation", np.full(count, INTERPOLATION[interpolation], np.int32))
     fcurve.update()
+
+
+def strip_part(strip: Any) -> tuple[int, int, int]:
+    """Of a sequencer strip: frames of its source before what is shown, how many are shown, their first scene frame."""
+    if hasattr(strip, "left_handle_offset"):  # 5.2's names; the old ones go with 6.0
+        before = int(strip.left_handle_offset) + int(strip.content_trim_start)
+        return before, int(strip.duration), int(strip.left_handle)
+    before = int(strip.frame_offset_start) + int(strip.animation_offset_start)
+    return before, int(strip.frame_final_duration), int(strip.frame_final_start)
 
 
 def use_nodes(owner: Any) -> Any:

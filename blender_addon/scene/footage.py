@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import bpy
 import numpy as np
 from hmdiff_wire.take import Take
 
+from ..core.source import Footage
 from . import compat, naming
 from .timing import FrameMap, footage_offsets
 
@@ -21,8 +23,11 @@ EXIF_TURNS = {1: (0, False), 2: (0, True), 3: (180, False), 4: (180, True), 5: (
 """EXIF orientation -> (degrees counter-clockwise, mirrored left-right afterwards) that make the picture upright."""
 
 
-def add_footage(camera: Any, take: Take, frame_map: FrameMap, scene: Any) -> Any | None:
-    """Put the take's footage behind the camera; None where the file is gone or in a format Blender does not read."""
+def add_footage(camera: Any, take: Take, frame_map: FrameMap, scene: Any) -> Generator[None, None, Any | None]:
+    """Put the take's footage behind the camera; None where the file is gone or in a format Blender does not read.
+
+    Yields between the moments in which Blender opens the file, about 10 ms each for a video.
+    """
     path = _first_file(take)
     if path is None:
         return None
@@ -39,10 +44,25 @@ def add_footage(camera: Any, take: Take, frame_map: FrameMap, scene: Any) -> Any
     footage.image = image
     footage.alpha = 1.0
     footage.display_depth = "BACK"
+    yield
     _fit(footage, path, take, scene)
+    yield
     if take.header.source_kind != "image":
         _synchronise(data, footage, path, take, frame_map)
     return footage
+
+
+def resynchronise(camera: Any, take: Take, frame_map: FrameMap) -> None:
+    """The scene's time runs otherwise than before: show each frame of the footage behind ``camera`` at its time again,
+    where it is still the take's."""
+    path = _first_file(take)
+    if path is None or take.header.source_kind == "image":
+        return
+    for footage in camera.data.background_images:
+        image = footage.image
+        if image is not None and Path(bpy.path.abspath(image.filepath)).resolve() == path:
+            _synchronise(camera.data, footage, path, take, frame_map)
+            return
 
 
 def exif_orientation(path: Path) -> int:
@@ -68,16 +88,27 @@ def exif_orientation(path: Path) -> int:
 
 
 def _first_file(take: Take) -> Path | None:
-    """The file Blender is to load: of a sequence, given as a folder or as a pattern, the first image."""
+    """The file Blender is to load, if it is there."""
     path = Path(take.header.source_path)
     if take.header.source_kind == "sequence":
-        escaped = re.escape(path.name).replace(r"\#", "#")
-        pattern = ".*" if path.is_dir() else re.sub(r"%0?\d*d|#+|\\\*+", r"\\d+", escaped)
-        folder = path if path.is_dir() else path.parent
-        files = [p for p in folder.iterdir() if re.fullmatch(pattern, p.name)] if folder.is_dir() else []
-        files = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
-        return min(files, key=lambda p: (_file_number(p), p.name)).resolve() if files else None
+        return first_picture(path)
     return path.resolve() if path.is_file() else None
+
+
+def footage_file(footage: Footage) -> Path:
+    """The file Blender is to load of footage that was resolved."""
+    path = Path(footage.path)
+    return path if path.is_file() else (first_picture(path) or path)
+
+
+def first_picture(path: Path) -> Path | None:
+    """Of a sequence, given as a folder or as a pattern, the first image."""
+    escaped = re.escape(path.name).replace(r"\#", "#")
+    pattern = ".*" if path.is_dir() else re.sub(r"%0?\d*d|#+|\\\*+", r"\\d+", escaped)
+    folder = path if path.is_dir() else path.parent
+    files = [p for p in folder.iterdir() if re.fullmatch(pattern, p.name)] if folder.is_dir() else []
+    files = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    return min(files, key=lambda p: (_file_number(p), p.name)).resolve() if files else None
 
 
 def _fit(footage: Any, path: Path, take: Take, scene: Any) -> None:
@@ -113,7 +144,7 @@ def _turned_by_blender(image: Any, take: Take) -> bool:
 def _synchronise(data: Any, footage: Any, path: Path, take: Take, frame_map: FrameMap) -> None:
     """Show each frame at its time. A scene that runs at another rate than the video gets a keyed frame offset."""
     user = footage.image_user
-    last = int(np.ceil(frame_map.frames(take.times)[-1]))
+    last = int(np.ceil(frame_map.frames(_times(take, frame_map))[-1]))
     user.frame_start = frame_map.start
     user.frame_duration = max(1, last - frame_map.start + 1)
     user.use_auto_refresh = True
@@ -121,11 +152,18 @@ def _synchronise(data: Any, footage: Any, path: Path, take: Take, frame_map: Fra
     frames, offsets = footage_offsets(frame_map, rate or take.header.fps, last)
     if take.header.source_kind == "sequence":
         offsets = offsets + (_file_number(path) - 1)
+    index = list(data.background_images).index(footage)
+    name = f"background_images[{index}].image_user.frame_offset"
+    if len(frames) > 1 or any(curve.data_path == name for curve in compat.iter_fcurves(data)):
+        compat.set_keys(compat.ensure_fcurve(data, name), frames, offsets, "CONSTANT")
     user.frame_offset = int(offsets[0])
-    if len(frames) > 1:
-        index = len(data.background_images) - 1
-        curve = compat.ensure_fcurve(data, f"background_images[{index}].image_user.frame_offset")
-        compat.set_keys(curve, frames, offsets, "CONSTANT")
+
+
+def _times(take: Take, frame_map: FrameMap) -> np.ndarray:
+    """The take's time stamps; of one that has only begun, when the footage will end at the latest."""
+    if len(take.times):
+        return take.times
+    return np.array([frame_map.origin + (take.header.n_frames or 1) / (take.header.fps or frame_map.fps)])
 
 
 def _movie_rate(path: Path) -> float:

@@ -11,7 +11,7 @@ from hmdiff_wire.take import Take
 from numpy.typing import NDArray
 
 from . import naming
-from .body import body_mesh, tint_material
+from .body import posed_copy, tint_material
 from .motion import key_presence
 from .person import PersonMotion
 
@@ -28,10 +28,10 @@ def shown_count(take: Take, wanted: int | None) -> int:
 
 
 def create_hypothesis(
-    take: Take, person: int, index: int, motion: PersonMotion, world: Array, name: str, collection: Any
+    take: Take, template: Any, person: int, index: int, motion: PersonMotion, world: Array, name: str, collection: Any
 ) -> Any:
     """The object of hypothesis ``index`` (0..N-1) in its first pose; carries its mean score where there is one."""
-    mesh = body_mesh(name, take.body, next(motion.shapes(world)), tint_material(index))
+    mesh = posed_copy(template, name, next(motion.shapes(world)), tint_material(index))
     item = bpy.data.objects.new(name, mesh)
     item.color = (*mesh.materials[0].diffuse_color[:3], 0.35)
     collection.objects.link(item)

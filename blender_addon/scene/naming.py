@@ -10,8 +10,9 @@ from typing import Any
 
 import bpy
 
-UUID, CLIP, TAKE, ROLE, PERSON, SCORE, HYPOTHESIS = (
+UUID, CLIP, TAKE, ROLE, PERSON, SCORE, HYPOTHESIS, HIDDEN, COMPLETE, ORIGIN, COUNT, START, RATE = (
     "hmdiff_uuid", "hmdiff_clip", "hmdiff_take", "hmdiff_role", "hmdiff_person", "hmdiff_score", "hmdiff_hypothesis",
+    "hmdiff_hidden", "hmdiff_complete", "hmdiff_origin", "hmdiff_hypotheses", "hmdiff_start", "hmdiff_fps",
 )  # fmt: skip
 
 
@@ -36,21 +37,42 @@ def stored_path(path: Path) -> str:
         return absolute
 
 
+def folder_of(item: Any) -> Path | None:
+    """Where the take of a marked object lies; None where it has none."""
+    stored = item.get(TAKE)
+    return Path(bpy.path.abspath(stored)) if isinstance(stored, str) and stored else None
+
+
+def place(root: Any, origin: Any) -> None:
+    """Move a clip's root by the offset (3,) that brings its people to the world's origin and onto the floor, and note
+    the offset, so that what the artist adds to it can be told apart.
+    """
+    root.location = origin
+    root[ORIGIN] = [float(value) for value in origin]
+
+
 def find(role: str, clip: str | None = None) -> list[Any]:
     """All objects of a role ("body", "armature", "rigged", "hypothesis", "camera", "clip") in a clip or in the file."""
     return [item for item in bpy.data.objects if item.get(ROLE) == role and clip in (None, item.get(CLIP))]
 
 
-def new_collection(name: str, parent: Any, hidden: bool = False) -> Any:
-    """A collection under ``parent``, which must be in a scene. A hidden one is excluded from the view layers: it
-    costs nothing until the artist ticks the box beside its name."""
+def new_collection(name: str, parent: Any = None, hidden: bool = False) -> Any:
+    """A collection under ``parent``, or in no scene yet. A hidden one is excluded from the view layers by
+    ``exclude_hidden``: it costs nothing until the artist ticks the box beside its name."""
     collection = bpy.data.collections.new(name)
-    parent.children.link(collection)
+    if parent is not None:
+        parent.children.link(collection)
     if hidden:
-        for item in layer_collections():
-            if item.collection == collection:
-                item.exclude = True
+        collection[HIDDEN] = True
     return collection
+
+
+def exclude_hidden(collection: Any) -> None:
+    """Leave what was made hidden below ``collection``, which must be in a scene by now, out of every view layer."""
+    below = set(collection.children_recursive)
+    for item in layer_collections():
+        if item.collection in below and item.collection.get(HIDDEN):
+            item.exclude = True
 
 
 def layer_collections() -> Iterator[Any]:

@@ -15,6 +15,8 @@ from .timing import FrameMap
 
 Array = NDArray[np.floating[Any]]
 
+AT_ONCE = 8
+
 
 @dataclass(frozen=True)
 class PersonMotion:
@@ -34,9 +36,13 @@ class PersonMotion:
     frame_map: FrameMap
 
     def shapes(self, world: Array) -> Iterator[Array]:
-        """The n posed meshes (V,3) in Blender's world, one at a time: memory stays flat however long the clip is."""
-        for pose, transl in zip(self.pose, self.transl, strict=True):
-            yield skin(self.body, self.betas, pose[None], transl[None])[0][0] @ world.T.astype(np.float32)
+        """The n posed meshes (V,3) in Blender's world, a few at a time: memory stays flat however long the clip is."""
+        turn = world.T.astype(np.float32)
+        # The first alone, since who asks for it may be waiting in Blender's main thread.
+        starts = [0, *range(1, len(self.pose), AT_ONCE)]
+        for first, end in zip(starts, [*starts[1:], len(self.pose)], strict=True):
+            some = slice(first, end)
+            yield from skin(self.body, self.betas, self.pose[some], self.transl[some])[0] @ turn
 
 
 def person_motion(take: Take, person: int, frame_map: FrameMap, hypothesis: int | None = None) -> PersonMotion:

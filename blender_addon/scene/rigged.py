@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from . import compat
 from .axes import BODY_TO_BLENDER
-from .body import body_mesh, flat
+from .body import flat, posed_copy
 
 Array = NDArray[np.floating[Any]]
 
 SHAPE_PREFIX, POSE_PREFIX = "shape_", "pose_"
+WEIGHTS_A_SLICE = 1000
 
 
-def create_rigged(name: str, body: BodyData, armature: Any, material: Any, collection: Any) -> Any:
+def create_rigged(name: str, body: BodyData, template: Any, armature: Any, collection: Any) -> Any:
     """The template as an object under the armature, in its space; ``fill_rigged`` does the rest."""
-    template = body.v_template @ BODY_TO_BLENDER.T
-    item = bpy.data.objects.new(name, body_mesh(name, body, template, material))
+    item = bpy.data.objects.new(name, posed_copy(template, name, body.v_template @ BODY_TO_BLENDER.T))
     item.parent = armature
     collection.objects.link(item)
     return item
@@ -38,9 +38,11 @@ def fill_rigged(item: Any, body: BodyData, betas: Array, armature: Any, frames: 
         group = item.vertex_groups.new(name=joint_name)
         weights = body.weights[:, joint]
         touched = np.flatnonzero(weights > 1e-6)
-        for vertex, weight in zip(touched.tolist(), weights[touched].tolist(), strict=True):
-            group.add((vertex,), weight, "REPLACE")
-        yield
+        for at in range(0, len(touched), WEIGHTS_A_SLICE):
+            some = touched[at : at + WEIGHTS_A_SLICE]
+            for vertex, weight in zip(some.tolist(), weights[some].tolist(), strict=True):
+                group.add((vertex,), weight, "REPLACE")
+            yield
     modifier = item.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     modifier.use_deform_preserve_volume = False
@@ -51,22 +53,39 @@ def fill_rigged(item: Any, body: BodyData, betas: Array, armature: Any, frames: 
         key = _relative_key(item, f"{SHAPE_PREFIX}{index:02d}", template + offsets, 10.0)
         key.value = float(betas[index])
         yield
-    yield from _key_corrections(item, body, template, frames, pose)
+    if body.posedirs is not None:
+        for index in range(body.posedirs.shape[-1]):
+            offsets = body.posedirs[..., index] @ BODY_TO_BLENDER.T
+            _relative_key(item, f"{POSE_PREFIX}{index:03d}", template + offsets, 2.0)
+            yield
+    yield from key_corrections(item, body, frames, pose)
 
 
-def _key_corrections(item: Any, body: BodyData, template: Array, frames: Array, pose: Array) -> Iterator[None]:
-    """SMPL's pose-dependent shape, 207 numbers R - I of joints 1..23 (Loper et al. 2015, eq. 9), if the body has it."""
-    if body.posedirs is None:
+def key_corrections(item: Any, body: BodyData, frames: Array, pose: Array) -> Iterator[None]:
+    """SMPL's pose-dependent shape, 207 numbers R - I of joints 1..23 (Loper et al. 2015, eq. 9), where the body has it
+    and ``item`` its keys."""
+    keys = item.data.shape_keys
+    if body.posedirs is None or keys is None:
         return
     rotations = rotation_matrices(pose.reshape(len(frames), -1, 3))[:, 1:]
     features = (rotations - np.eye(3, dtype=np.float32)).reshape(len(frames), -1)
     for index in range(features.shape[1]):
-        offsets = body.posedirs[..., index] @ BODY_TO_BLENDER.T
-        key = _relative_key(item, f"{POSE_PREFIX}{index:03d}", template + offsets, 2.0)
+        key = keys.key_blocks.get(f"{POSE_PREFIX}{index:03d}")
+        if key is None:
+            continue
         key.value = float(features[0, index])
         curve = compat.ensure_fcurve(item.data.shape_keys, f'key_blocks["{key.name}"].value')
         compat.set_keys(curve, frames, features[:, index])
         yield
+
+
+def reshape_rigged(item: Any, body: BodyData, betas: Array) -> None:
+    """Another body shape for a rigged body that is there, where its shape keys still are."""
+    keys = item.data.shape_keys
+    for index in range(min(len(betas), body.shapedirs.shape[2])):
+        key = keys.key_blocks.get(f"{SHAPE_PREFIX}{index:02d}") if keys else None
+        if key is not None:
+            key.value = float(betas[index])
 
 
 def bake_body_shape(item: Any) -> None:

@@ -24,7 +24,7 @@ from hmdiff_wire.take import read_take
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="hmdiff_blender", description="Turn a take into a Blender file.")
     parser.add_argument("take", type=Path, help="folder of the take")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="X.blend, X.glb, X.fbx or X.bvh")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="X.blend, .glb, .fbx, .bvh, .abc ...")
     parser.add_argument("--hypotheses", type=int, default=None, help="hypothesis bodies (all of a photo, 4 of a clip)")
     parser.add_argument("--fps", type=float, default=None, help="frame rate of the scene (the video's)")
     parser.add_argument("--shape-key-limit", type=int, default=1500, help="longer motions go to a PC2 file")
@@ -59,12 +59,13 @@ def write(options: argparse.Namespace) -> list[Path]:
             "blender.too_old", f"Blender {bpy.app.version_string} is too old.", "Use Blender 4.2 or newer (--blender)."
         )
     is_blend = exports.checked_suffix(options.output) == ".blend"
+    by_vertices = is_blend or exports.format_of(options.output).holds[0] is exports.What.BODY
     take = read_take(options.take, raw=options.raw)
     output = options.output.resolve()
     prepare_file(output if is_blend else None)
     build = BuildOptions(
         hypotheses=options.hypotheses if is_blend else 0, shape_key_limit=options.shape_key_limit, own_scene=True,
-        fps=options.fps, vertex_motion=is_blend,
+        fps=options.fps, vertex_motion=by_vertices,
     )  # fmt: skip
     for progress in iter_build(take, build):
         _say({"done": progress.done, "total": progress.total, "stage": progress.stage})

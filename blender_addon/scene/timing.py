@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hmdiff_wire.rate import nominal_rate
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
+
+__all__ = ["FrameMap", "SNAP", "footage_offsets", "nominal_rate", "scene_rate"]
 
 SNAP = 0.03
 """Frames: containers that store milliseconds miss a 60 fps frame by as much; a step curve must not miss with them."""
@@ -37,15 +40,6 @@ def scene_rate(fps: float) -> tuple[int, float]:
     """Blender's pair (fps, fps_base) for a rate such as 29.97; their quotient is the rate."""
     whole = max(1, round(fps))
     return whole, whole / fps
-
-
-def nominal_rate(times: Array, fps: float) -> float:
-    """The video's nominal rate: as stored, or from the time stamps where nothing is stored; 24 for a photo."""
-    if fps and np.isfinite(fps) and fps > 0:
-        return float(fps)
-    if len(times) > 1:
-        return float(1.0 / np.median(np.diff(times)))
-    return 24.0
 
 
 def footage_offsets(scene: FrameMap, footage_fps: float, last: int) -> tuple[Array, Array]:

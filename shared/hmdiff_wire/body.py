@@ -6,14 +6,14 @@ poses with this file, so they agree to the last bit of a float32.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .damaged import DAMAGED_NPZ
 from .errors import HmdiffError
 
 Array = NDArray[np.float32]
@@ -78,7 +78,7 @@ def load_body(path: Path) -> BodyData:
             uv=data["uv"].astype(np.float32) if data["uv"].size else None,
             uv_quads=data["uv_quads"].astype(np.int32) if data["uv_quads"].size else None,
         )
-    except (KeyError, ValueError, TypeError, OSError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED_NPZ as error:
         raise HmdiffError(
             "body.damaged", f"{path.name} is not a readable body file.",
             "Build it again with `hmdiff body build`, or point --body at a complete SMPL-format file.", repr(error),
@@ -131,6 +131,17 @@ def rest_shape(body: BodyData, betas: Array) -> tuple[Array, Array]:
     count = min(len(betas), body.shapedirs.shape[2])
     vertices = body.v_template + body.shapedirs[..., :count] @ np.asarray(betas[:count], np.float32)
     return vertices, body.joint_regressor @ vertices
+
+
+def at_depth_of(transl: NDArray[Any], other: NDArray[Any], root: NDArray[Any]) -> NDArray[Any]:
+    """transl (n,3) moved along the sight lines of its root joint until that is as deep as with ``other`` (n,3).
+
+    root (3,): the root joint in rest. The joint stays on its pixel; a chosen hypothesis does not jump in depth so.
+    """
+    here, there = np.asarray(transl) + root, np.asarray(other) + root
+    known = (here[:, 2:] > 0.1) & (there[:, 2:] > 0.1)
+    share = np.where(known, there[:, 2:] / np.where(known, here[:, 2:], 1.0), 1.0)
+    return (here * share - root).astype(np.asarray(transl).dtype)
 
 
 def joint_transforms(parents: IntArray, rest_joints: Array, rotations: Array) -> tuple[Array, Array]:

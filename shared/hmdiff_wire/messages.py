@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from .codec import Packet, shown
 from .errors import HmdiffError
 
-Kind = Literal["pose", "animate"]
+Kind = Literal["pose", "animate", "people", "refine"]
+Input = Literal["path", "upload", "frames"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 WorkerState = Literal["none", "starting", "idle", "busy"]
 
 
@@ -36,8 +34,12 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Submit:
-    """Client: do this. source: a photo (``pose``) or a video, folder or pattern of pictures (``animate``); take: the
-    folder to write, "" lets the backend choose one beside the source; outputs: further files to write.
+    """Client: do this. source: a photo (``pose``) or a video, folder or pattern of pictures (``animate``), either for
+    ``people``, which only says who is in one frame and writes no take; a take for ``refine``, which makes a new version
+    of it; take: the folder to write, "" lets the backend choose one beside the source (for ``refine`` inside it);
+    outputs: further files to write; resume: ``take`` holds what an earlier run left, go on with it; input: ``path``;
+    ``upload``: what was uploaded under this job, ``source`` is then only a name; ``frames``: the pictures come as
+    PushFrame, and ``stream`` says {"width", "height", "fps"}.
     """
 
     job: str
@@ -46,6 +48,9 @@ class Submit:
     options: dict[str, Any] = field(default_factory=dict)
     take: str = ""
     outputs: tuple[str, ...] = ()
+    resume: bool = False
+    input: Input = "path"
+    stream: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,158 @@ class Cancelled:
 
 
 @dataclass(frozen=True)
+class Attach:
+    """Client: I am back (or new here); send me what this job does from now on, and its frames after index ``after``."""
+
+    job: str
+    after: int = -1
+
+
+@dataclass(frozen=True)
+class Attached:
+    """Backend: the job's state; then come its frames after ``after``, and its end if that was reached. Fields as in
+    Accepted and Progress; pushed: index of the last frame that came by PushFrame, -1 for none.
+    """
+
+    job: str
+    state: JobState
+    take: str
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    eta: float | None = None
+    pushed: int = -1
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Client: a file comes for ``job``. name: file name, its ending tells the kind; size: bytes; sha256: hex, of all.
+
+    Said again after a broken connection it goes on where the backend's ``received`` is.
+    """
+
+    job: str
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Client: bytes of the upload from ``offset`` on. arrays: ``data`` (n,) uint8, n at most 512 KiB."""
+
+    job: str
+    offset: int
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """Backend: so many bytes of the upload are on disk; complete: all, and the checksum is right. Send at most
+    ``window`` bytes beyond ``received``.
+    """
+
+    job: str
+    received: int
+    window: int
+    complete: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class PushFrame:
+    """Client: one frame of a job with input ``frames``. index: rises; time: seconds, rises; arrays: ``image`` (H,W,3)
+    uint8 RGB, upright, or ``file`` (n,) uint8, the bytes of a JPEG or PNG file. Only as many as Credit allowed.
+    """
+
+    job: str
+    index: int
+    time: float
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class PushEnd:
+    """Client: that was the last frame."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Backend: so many more frames may be pushed, on top of what earlier credits left over."""
+
+    job: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Client: meshes, please. job: one the backend knows, or any id where ``take`` names a take below its roots;
+    track_id: the person; first, end: positions in the take, end not included; hypothesis: -1 for the estimate.
+    """
+
+    job: str
+    track_id: int
+    first: int
+    end: int
+    hypothesis: int = -1
+    take: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Meshes:
+    """Backend: a part of what Decode asked for; last: nothing more follows. arrays: ``position`` (n,) int32, ``index``
+    (n,) int32 frame of the source, ``time`` (n,) float64 s, ``vertices`` (n,V,3) float32 camera space m; only frames in
+    which the person has a pose. ``faces`` (T,3) int32 comes with the first part.
+    """
+
+    job: str
+    track_id: int
+    hypothesis: int
+    last: bool
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Client: bytes of a file of the job's take (or of ``take``). name: path in the take, with slashes; "" for the list
+    of its files, a JSON object {name: size} that travels like a file.
+    """
+
+    job: str
+    name: str = ""
+    offset: int = 0
+    take: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Backend: size: bytes of the whole file; arrays: ``data`` (n,) uint8, those from ``offset`` on."""
+
+    job: str
+    name: str
+    offset: int
+    size: int
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """Client: end orderly, as after SIGTERM; Windows has no such signal."""
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Backend, each second to everybody who said hello: I live. workers: {device: WorkerState}; queued: jobs waiting;
+    running: jobs in work.
+    """
+
+    workers: dict[str, Any]
+    queued: int
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Ping:
     """Client: still there?"""
 
@@ -151,88 +308,14 @@ class Error:
 
 Message = (
     Hello | Welcome | Submit | Accepted | Progress | FrameResult | JobDone | JobFailed | Cancel | Cancelled
-    | Ping | Pong | Error
+    | Attach | Attached | Upload | Chunk | Uploaded | PushFrame | PushEnd | Credit | Decode | Meshes | Fetch | Piece
+    | Shutdown | Heartbeat | Ping | Pong | Error
 )  # fmt: skip
 TYPES: dict[str, type] = {
     "hello": Hello, "welcome": Welcome, "submit": Submit, "accepted": Accepted, "progress": Progress,
     "frame": FrameResult, "done": JobDone, "failed": JobFailed, "cancel": Cancel, "cancelled": Cancelled,
+    "attach": Attach, "attached": Attached, "upload": Upload, "chunk": Chunk, "uploaded": Uploaded,
+    "push": PushFrame, "push_end": PushEnd, "credit": Credit, "decode": Decode, "meshes": Meshes,
+    "fetch": Fetch, "piece": Piece, "shutdown": Shutdown, "heartbeat": Heartbeat,
     "ping": Ping, "pong": Pong, "error": Error,
 }  # fmt: skip
-_NAMES = {kind: name for name, kind in TYPES.items()}
-
-
-def error_data(error: HmdiffError) -> dict[str, str]:
-    """The error for JobFailed and Error, cut so that it always fits into a header, whatever path or log it quotes."""
-    room = {"kind": 100, "message": 600, "fix": 600, "detail": 3000}
-    data = error.to_dict()
-    return {key: data[key] if len(data[key]) <= most else data[key][:most] + "..." for key, most in room.items()}
-
-
-def to_packet(message: Message, token: str = "") -> Packet:
-    values = {one.name: getattr(message, one.name) for one in fields(message)}
-    job, arrays = values.pop("job", ""), values.pop("arrays", {})
-    return Packet(_NAMES[type(message)], job, token, values, arrays)
-
-
-def from_packet(packet: Packet) -> Message:
-    """Fields this version does not know are passed over.
-
-    Errors: ``protocol.unknown_type``, ``protocol.malformed`` for a field that is missing or of the wrong type.
-    """
-    kind = TYPES.get(packet.type)
-    if kind is None:
-        raise HmdiffError(
-            "protocol.unknown_type", f"The message {packet.type!r} is not known here.",
-            "Update HMDiff on the side that is older.",
-        )  # fmt: skip
-    given: dict[str, Any] = {**packet.fields, "job": packet.job, "arrays": packet.arrays}
-    values: dict[str, Any] = {}
-    for one in fields(kind):
-        if one.name in given:
-            values[one.name] = _fit(packet.type, one.name, given[one.name], _hints(kind)[one.name])
-        elif one.default is MISSING and one.default_factory is MISSING:
-            raise _bad_field(packet.type, one.name, "is missing")
-    if values.get("job") == "" and kind is not Error:
-        raise _bad_field(packet.type, "job", "is empty")
-    return kind(**values)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _fit(message: str, name: str, value: Any, hint: Any) -> Any:
-    """The JSON value as the field's type; lists become tuples, whole numbers floats where a float is asked for."""
-    origin, inside = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        return _fit(message, name, value, next(one for one in inside if one is not type(None)))
-    if origin is Literal:
-        good = isinstance(value, str) and value in inside
-    elif origin is tuple:
-        if isinstance(value, list):
-            return tuple(_fit(message, name, one, inside[0]) for one in value)
-        good = False
-    elif origin in (dict, Mapping):
-        good = isinstance(value, Mapping)
-    elif hint is float:
-        try:
-            good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        except OverflowError:
-            good = False
-        value = float(value) if good else value
-    else:
-        good = isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-    if not good:
-        raise _bad_field(message, name, f"is {shown(value)}")
-    return value
-
-
-def _bad_field(message: str, name: str, what: str) -> HmdiffError:
-    return HmdiffError(
-        "protocol.malformed", f"The message {message!r} has a wrong field.",
-        "Use the client and the backend of the same HMDiff release; docs/protocol.md describes the messages.",
-        f"`{name}` {what}",
-    )  # fmt: skip

@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from .errors import HmdiffError
 
 FORMAT = "hmdiff-take"
-VERSION = (1, 0)
+VERSION = (1, 2)
 MANIFEST = "manifest.json"
 BODY_FILE = "body.npz"
+STATE_FILE = "state.json"
+VERSION_FILE = "version.json"
+VERSIONS = "versions"
 CHUNKS = "chunks"
 TRACKS = "tracks"
 N_BETAS = 10
@@ -63,7 +66,8 @@ class TakeHeader:
     width, height: pixels of the upright image, ``rotation`` (degrees counter-clockwise, already applied) being what the
     file's metadata asked for. fps is nominal; true times are stored per frame. n_frames is the source's own estimate.
     focal in pixels and ``focal_source`` (``exif``, ``user``, ``image_size`` ...). up: unit vector of world-up in camera
-    axes (x right, y down, z forward), (0,-1,0) for a level camera. settings: anything JSON can hold.
+    axes (x right, y down, z forward), (0,-1,0) for a level camera. settings: anything JSON can hold. source_mark: tells
+    whether footage is still the one the run began with, "" where nothing does.
     """
 
     source_path: str
@@ -84,6 +88,7 @@ class TakeHeader:
     up_source: str = "assumed_level"
     body_sha256: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    source_mark: str = ""
     uuid: str = field(default_factory=lambda: str(uuid_module.uuid4()))
 
     def to_dict(self) -> dict[str, Any]:
@@ -240,8 +245,13 @@ def replace(source: Path, target: Path) -> None:
 
 def save_array(path: Path, array: NDArray[Any]) -> None:
     """Write one .npy (little-endian, C order) and hand it to the disk before returning."""
+    whole = np.ascontiguousarray(array)
+    if whole.dtype.hasobject:
+        raise ValueError(f"{path.name}: {whole.dtype} is not numbers")
     with open(path, "wb") as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        # numpy's own writing to a file does not tell a full disk from any other failure.
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
+        file.write(whole.reshape(-1).view(np.uint8).data)
         file.flush()
         os.fsync(file.fileno())
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .body import load_body
 from .errors import HmdiffError
+from .take_disk import (
+    chunk_end,
+    chunk_path,
+    count_frames,
+    count_vertices,
+    disk_errors,
+    read_state,
+    remove_others,
+    write_state,
+)
 from .take_format import (
     BODY_FILE,
     CHUNKS,
@@ -21,15 +29,15 @@ from .take_format import (
     MOTION_FIELDS,
     ROW_FIELDS,
     TRACKS,
+    VERSION_FILE,
+    VERSIONS,
     Manifest,
     PersonFrame,
     RunStatus,
     TakeHeader,
     chunk_name,
     columns_of,
-    damaged,
     file_sha256,
-    load_array,
     read_manifest,
     replace,
     save_array,
@@ -52,6 +60,7 @@ class TakeWriter:
         self._rows: list[PackedRow] = []
         self._bytes = 0
         self._last_time = -np.inf
+        self._state: Mapping[str, Any] | None = None
 
     @classmethod
     def create(
@@ -65,19 +74,20 @@ class TakeWriter:
     ) -> TakeWriter:
         """Start a take; the body file is copied into it and its checksum put into the header.
 
-        Errors: ``take.exists`` (unless ``overwrite``, which removes the old take and nothing else in the folder),
-        ``take.not_writable``, and those of ``load_body``.
+        Errors: ``take.exists`` (unless ``overwrite``, which removes the old take, its versions and nothing else
+        in the folder), ``take.not_writable``, ``disk.full``, and those of ``load_body``.
         """
         folder, body_file = Path(folder), Path(body_file)
-        n_vertices = load_body(body_file).n_vertices
-        with _disk_errors(folder):
+        n_vertices = count_vertices(body_file)
+        with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if (folder / MANIFEST).exists() and not overwrite:
                 raise HmdiffError(
                     "take.exists", f"{folder} already holds a take.", "Choose another folder, or allow to replace it."
                 )
-            for name in (MANIFEST, BODY_FILE):
+            for name in (MANIFEST, BODY_FILE, VERSION_FILE):
                 (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder / VERSIONS, ignore_errors=True)
             for name in (CHUNKS, TRACKS):
                 if (folder / name).exists():
                     shutil.rmtree(folder / name)
@@ -91,25 +101,29 @@ class TakeWriter:
 
     @classmethod
     def resume(cls, folder: Path, *, chunk_frames: int = CHUNK_FRAMES) -> TakeWriter:
-        """Go on with a take after any kill: what the last chunk left half-written is dropped, see ``next_frame``.
+        """Go on with a take after any kill: what the last chunk left half-written is dropped, see ``next_frame`` and
+        ``state``.
 
-        Smoothed tracks stay; set them again once their people's later frames are written. Errors as ``read_manifest``.
+        Smoothed tracks stay; set them again once their people's later frames are written. Errors as ``read_manifest``,
+        and ``take.not_writable``, ``disk.full``.
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
         n_chunks, ends = manifest.n_chunks, None
-        while n_chunks and (ends := _chunk_end(folder, n_chunks - 1)) is None:
+        while n_chunks and (ends := chunk_end(folder, n_chunks - 1)) is None:
             n_chunks -= 1
-        n_frames = sum(len(load_array(_chunk(folder, number) / "frames.npy")) for number in range(n_chunks))
+        n_frames = count_frames(folder, n_chunks)
         next_frame, last_time = (0, -np.inf) if ends is None else (ends[0] + 1, ends[1])
         status: RunStatus = "complete" if manifest.status == "complete" and n_chunks == manifest.n_chunks else "running"
         manifest = with_changes(manifest, n_chunks=n_chunks, n_frames=n_frames, next_frame=next_frame, status=status)
-        write_manifest(folder, manifest)
         keep_chunks = {chunk_name(number) for number in range(n_chunks)}
-        _remove_others(folder / CHUNKS, keep_chunks)
-        _remove_others(folder / TRACKS, set(manifest.tracks.values()))
+        with disk_errors(folder):
+            write_manifest(folder, manifest)
+            remove_others(folder / CHUNKS, keep_chunks)
+            remove_others(folder / TRACKS, set(manifest.tracks.values()))
         writer = cls(folder, manifest, chunk_frames)
         writer._last_time = last_time
+        writer._state = read_state(folder, n_chunks - 1)
         return writer
 
     @property
@@ -126,11 +140,27 @@ class TakeWriter:
         return self._frames[-1][0] + 1 if self._frames else self._manifest.next_frame
 
     @property
+    def n_frames(self) -> int:
+        """Frames given so far, on disk or in the buffer."""
+        return self._manifest.n_frames + len(self._frames)
+
+    @property
+    def state(self) -> Mapping[str, Any] | None:
+        """What was given with the frame before ``next_frame``, to go on from there; None where that is not known."""
+        return self._state
+
+    @property
     def buffered_bytes(self) -> int:
         return self._bytes
 
-    def write_frame(self, frame_index: int, time: float, focal: float, rows: Sequence[PersonFrame]) -> None:
-        """Add a frame: indices and times (seconds) must rise, else ValueError; ``rows`` may be empty."""
+    def write_frame(
+        self, frame_index: int, time: float, focal: float, rows: Sequence[PersonFrame],
+        state: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Add a frame: indices and times (seconds) must rise, else ValueError; ``rows`` may be empty.
+
+        state: anything JSON can hold that whoever resumes the take after this frame needs, see ``state``.
+        """
         if frame_index < self.next_frame or time <= self._last_time or not np.isfinite((time, focal)).all():
             raise ValueError(f"frame {frame_index} at {time} s does not follow frame {self.next_frame - 1}")
         if len({row.track_id for row in rows}) != len(rows):
@@ -139,6 +169,7 @@ class TakeWriter:
         packed = [pack_row(row, place, *counts) for row in rows]
         self._frames.append((frame_index, time, focal))
         self._last_time = time
+        self._state = state
         for row in packed:
             self._rows.append(row)
             arrays = (row.values, row.hypotheses, row.vertex_std, row.vertices)
@@ -151,15 +182,20 @@ class TakeWriter:
         if not self._frames:
             return
         number = self._manifest.n_chunks
-        target = _chunk(self.folder, number)
+        target = chunk_path(self.folder, number)
         temporary = target.with_name(target.name + ".tmp")
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             if temporary.exists():
                 shutil.rmtree(temporary)
             temporary.mkdir(parents=True)
-            for name, array in self._chunk_arrays().items():
-                save_array(temporary / f"{name}.npy", array)
-            replace(temporary, target)
+            try:
+                for name, array in self._chunk_arrays().items():
+                    save_array(temporary / f"{name}.npy", array)
+                write_state(temporary, self._state)
+                replace(temporary, target)
+            except OSError:
+                shutil.rmtree(temporary, ignore_errors=True)  # on a full disk its room is needed
+                raise
         frames = self._manifest.n_frames + len(self._frames)
         self._announce(n_chunks=number + 1, n_frames=frames, next_frame=self.next_frame, status="running")
         self._frames, self._rows, self._bytes = [], [], 0
@@ -189,7 +225,7 @@ class TakeWriter:
         before = self._manifest.tracks.get(track_id)
         name = f"{track_id}_{int(before.rpartition('_')[2]) + 1 if before else 0}"
         folder = self.folder / TRACKS / name
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             if folder.exists():
                 shutil.rmtree(folder)
             folder.mkdir(parents=True)
@@ -216,7 +252,7 @@ class TakeWriter:
 
     def _announce(self, **changes: Any) -> None:
         self._manifest = with_changes(self._manifest, **changes)
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             write_manifest(self.folder, self._manifest)
 
     def _chunk_arrays(self) -> dict[str, NDArray[Any]]:
@@ -235,41 +271,3 @@ class TakeWriter:
             given = [missing if row.vertices is None else row.vertices for row in rows]
             arrays["vertices"] = np.stack(given).astype("<f4", copy=False)
         return arrays
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise HmdiffError(
-            "take.not_writable",
-            f"The folder {folder} cannot be written.",
-            "Choose a folder you may write to, on a disk with free space; a take that was begun can be resumed.",
-            repr(error),
-        ) from error
-
-
-def _chunk(folder: Path, number: int) -> Path:
-    return folder / CHUNKS / chunk_name(number)
-
-
-def _chunk_end(folder: Path, number: int) -> tuple[int, float] | None:
-    """(last frame index, its time), or None where any file of the chunk cannot be read whole."""
-    try:
-        arrays = {path.stem: load_array(path, mapped=True) for path in _chunk(folder, number).glob("*.npy")}
-        n_rows = len(arrays["index"])
-        whole = len(arrays["frames"]) > 0 and len(arrays["rows"]) == n_rows
-        for name in ("vertex_std", "hypotheses", "vertices"):
-            whole = whole and (name not in arrays or len(arrays[name]) == n_rows)
-        return (int(arrays["frames"][-1, 0]), float(arrays["frames"][-1, 1])) if whole else None
-    except (OSError, ValueError, EOFError, KeyError, IndexError):
-        return None
-
-
-def _remove_others(folder: Path, keep: set[str]) -> None:
-    if not folder.is_dir():
-        raise damaged(folder.parent, f"{folder.name} is missing")
-    for entry in folder.iterdir():
-        if entry.name not in keep:
-            shutil.rmtree(entry, ignore_errors=True)

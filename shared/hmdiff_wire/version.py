@@ -6,12 +6,15 @@ from .errors import HmdiffError
 
 Version = tuple[int, int]
 
-PROTOCOL_VERSION: Version = (1, 0)
+PROTOCOL_VERSION: Version = (1, 2)
 """(major, minor). A higher minor only adds messages and fields that the other side may pass over; a higher major is
 refused by both sides with a sentence."""
 
 CHANGELOG: dict[Version, str] = {
     (1, 0): "Hello, submit by path, progress, frames as they finish, cancel, ping.",
+    (1, 1): "People in one frame, resume, attach, uploads, pushed frames with credit, meshes and files of a take, "
+    "heartbeat, shutdown, CURVE.",
+    (1, 2): "Jobs of kind refine: a take in, a new version of it out.",
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from hmdiff_wire.body import load_body, skin
+from hmdiff_wire.body import BodyData, load_body, skin
 from hmdiff_wire.take import PersonFrame, TakeHeader, TakeWriter
 
 REPO = Path(__file__).resolve().parents[2]
@@ -15,7 +15,8 @@ BODY = REPO / "backend" / "hmdiff" / "data" / "body.npz"
 
 @dataclass(frozen=True)
 class Clip:
-    """What a test take shows. times (F,) seconds; absent: {person: frames without it}; pitch: camera tilt, degrees."""
+    """What a test take shows. times (F,) seconds; absent: {person: frames without it}; pitch: camera tilt, degrees;
+    held: frames in which nobody was found; spread: metres of each frame, the upper half of the body half as much."""
 
     times: tuple[float, ...] = tuple(np.arange(6) / 25)
     fps: float = 25.0
@@ -30,6 +31,8 @@ class Clip:
     rotation: int = 0
     body: Path = BODY
     standing: bool = False
+    held: tuple[int, ...] = ()
+    spread: tuple[float, ...] = ()
 
 
 def up_of(clip: Clip) -> tuple[float, float, float]:
@@ -53,6 +56,12 @@ def poses(clip: Clip, person: int, hypothesis: int = -1) -> tuple[np.ndarray, np
     return pose.astype(np.float32), transl.astype(np.float32)
 
 
+def spread_of(clip: Clip, body: BodyData, frame: int) -> np.ndarray:
+    if not clip.spread:
+        return np.zeros(0)
+    return clip.spread[frame] * np.where(body.v_template[:, 1] > 0.9, 0.5, 1.0)
+
+
 def write_take(folder: Path, clip: Clip) -> Path:
     body = load_body(clip.body)
     header = TakeHeader(
@@ -71,16 +80,17 @@ def write_take(folder: Path, clip: Clip) -> Path:
             if (person, frame) in clip.absent:
                 continue
             pose, transl = motion[person][0][frame], motion[person][1][frame]
+            status = "held" if frame in clip.held else "ok"
             joints = skin(body, betas[person], pose[None], transl[None])[1][0]
             samples = others[person]
             rows.append(
                 PersonFrame(
-                    track_id=person + 1, status="ok", box=np.array([0, 0, 9, 9]), betas=betas[person], pose=pose,
+                    track_id=person + 1, status=status, box=np.array([0, 0, 9, 9]), betas=betas[person], pose=pose,
                     transl=transl, joints=joints, joints_2d=np.zeros((24, 2)), landmarks_2d=np.zeros((33, 3)),
                     hypotheses_pose=np.array([p[frame] for p, _ in samples]).reshape(-1, 72),
                     hypotheses_transl=np.array([t[frame] for _, t in samples]).reshape(-1, 3),
                     hypotheses_joints=np.zeros((clip.hypotheses, 24, 3)),
-                    hypotheses_score=np.linspace(-1, -2, clip.hypotheses), vertex_std=np.zeros(0),
+                    hypotheses_score=np.linspace(-1, -2, clip.hypotheses), vertex_std=spread_of(clip, body, frame),
                 )
             )  # fmt: skip
         writer.write_frame(frame, time, focals[frame], rows)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from blender_takes import Clip, write_take
 
@@ -66,6 +67,12 @@ def test_a_blender_program_is_given_its_arguments(take_folder, tmp_path, fake_bl
     out = tmp_path / "x.blend"
     write_blend(take_folder, out, str(fake_blender))
     assert opened(out) == "RESULT 1 4 29.97 2 True {'CAMERA'}"
+
+
+def test_moving_vertices_have_their_motion_from_the_command_line_too(take_folder, tmp_path):
+    cache, mesh = write_blend(take_folder, tmp_path / "x.pc2")
+    shapes = np.fromfile(cache, "<f4", offset=32).reshape(4, -1, 3)
+    assert mesh.name == "x.obj" and np.abs(np.diff(shapes, axis=0)).max() > 0.01
 
 
 def test_glb_and_one_bvh_per_person(tmp_path):

@@ -116,10 +116,62 @@ def test_the_project_s_environment_keeps_the_extras_it_has(dev: ModuleType, tmp_
     assert dev.main_environment({"blender"}).fingerprint != first.fingerprint
 
 
-def test_without_python_3_11_it_says_how_to_get_it(dev: ModuleType, monkeypatch):
+@pytest.fixture
+def no_python(dev: ModuleType, monkeypatch, tmp_path: Path) -> None:
+    """No Python but this very one: none on the PATH, no pyenv, none named."""
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "no pyenv"))
+    monkeypatch.delenv("HMDIFF_PYTHON311", raising=False)
+    monkeypatch.delenv("HMDIFF_PYTHON313", raising=False)
+    monkeypatch.setattr(dev.shutil, "which", lambda name: name if Path(name).is_absolute() else None)
+
+
+def test_without_python_3_11_it_says_how_to_get_it(dev: ModuleType, no_python, monkeypatch):
     monkeypatch.setattr(dev.shutil, "which", lambda name: None)
     with pytest.raises(dev.DevError, match=r"Python 3\.11 is needed"):
         dev.find_python()
+
+
+def test_a_python_is_found_by_its_version(dev: ModuleType, no_python, monkeypatch, tmp_path: Path):
+    assert dev.find_python((3, 11)) == sys.executable
+    with pytest.raises(dev.DevError, match=r"Python 3\.13 is needed"):
+        dev.find_python((3, 13))
+    script = "#!/bin/sh\necho /a/python3.13\n"  # answers like a Python of the version that is asked for
+    for path in (tmp_path / "pyenv/versions/3.13.0/bin/python", tmp_path / "named"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script.replace("/a/", f"{path.parent}/"), encoding="utf-8")
+        path.chmod(0o755)
+    if sys.platform != "win32":
+        monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+        assert dev.find_python((3, 13)) == str(tmp_path / "pyenv/versions/3.13.0/bin/python3.13")
+        monkeypatch.setenv("HMDIFF_PYTHON313", str(tmp_path / "named"))
+        assert dev.find_python((3, 13)) == str(tmp_path / "python3.13")
+    monkeypatch.setenv("HMDIFF_PYTHON313", sys.executable)
+    with pytest.raises(dev.DevError, match=r"Python 3\.13 is needed"):
+        dev.find_python((3, 13))
+
+
+def test_a_blender_whose_python_is_missing_is_left_out(dev: ModuleType, no_python, monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(dev, "ensure", lambda env: made.append(env.folder.name))
+    dev.other_blenders()
+    assert made == ["4.2", "5.0"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "Blender 5.2 is left out" in line and "HMDIFF_PYTHON313" in line
+
+
+def test_every_other_blender_gets_its_numpy_the_add_on_s_pyzmq_and_its_python(dev: ModuleType):
+    environments = {version: dev.blender_environment(version) for version in ("4.2", "5.0", "5.2")}
+    assert set(environments) == set(dev.OTHER_BLENDERS)
+    for version, env in environments.items():
+        (packages,) = env.installs
+        assert packages[0].startswith(f"bpy=={version}.") and "pyzmq==26.4.0" in packages and "zmq" in env.probe
+        assert env.version == ((3, 13) if version == "5.2" else (3, 11))
+    assert len({env.fingerprint for env in environments.values()}) == 3
+
+
+def test_an_environment_of_another_python_does_not_count(dev: ModuleType, made: Path):
+    python = environment(dev, made).python
+    assert dev.works(python, (3, 11)) and not dev.works(python, (3, 13))
 
 
 def test_foreign_paths_do_not_leak_in(dev: ModuleType, monkeypatch):

@@ -25,6 +25,16 @@ def test_calibrated_samples_reach_the_nominal_coverage(count: int, level: float)
     assert metrics.nominal_coverage(count, level) == pytest.approx(level, abs=1 / (count + 1))
 
 
+@pytest.mark.parametrize("level", metrics.REGIONS)
+def test_the_region_of_a_gaussian_is_the_ball_that_holds_so_much(level: float):
+    """Its radius is known: the quantile of the chi distribution with three degrees of freedom."""
+    samples = np.random.default_rng(4).normal(size=(20_000, 1, 3))
+    radius = stats.chi.ppf(level, 3)
+    for direction in np.eye(3):
+        assert metrics.coverage(samples, direction[None] * (radius - 0.05), level) == 1.0
+        assert metrics.coverage(samples, direction[None] * (radius + 0.05), level) == 0.0
+
+
 def test_coverage_tells_too_sure_from_too_wide():
     level = 0.5
     sure, truth = draws(2000, 25, spread=0.4)
@@ -39,6 +49,13 @@ def test_crps_matches_the_closed_form_of_a_gaussian():
     for y in (0.0, 0.7, -2.0):
         exact = y * (2 * stats.norm.cdf(y) - 1) + 2 * stats.norm.pdf(y) - 1 / np.sqrt(np.pi)
         assert metrics.crps(samples, np.array([[y]]))[0] == pytest.approx(1000 * exact, abs=6)
+
+
+def test_energy_score_matches_the_closed_form_of_a_gaussian():
+    """At its centre E|X| - E|X - X'| / 2 = (1 - 1 / sqrt 2) 2 sqrt(2 / pi) for a standard Gaussian in space."""
+    samples = np.random.default_rng(6).normal(size=(3000, 1, 3))
+    exact = (1 - 1 / np.sqrt(2)) * 2 * np.sqrt(2 / np.pi)
+    assert metrics.energy_score(samples, np.zeros((1, 3)))[0] == pytest.approx(1000 * exact, rel=0.02)
 
 
 def test_crps_and_energy_score_match_the_double_sum():
@@ -82,6 +99,17 @@ def test_spread_of_two_points():
     samples = np.zeros((2, 1, 3))
     samples[1, 0, 2] = 0.2
     assert metrics.spread_mm(samples) == pytest.approx([100.0])
+
+
+def test_spread_of_what_is_seen_and_of_what_is_not():
+    samples = np.zeros((2, 2, 3, 3))
+    samples[:, 1, :, 0] = [0.02, 0.08, 0.4]
+    visible = np.array([[True, False, False], [True, True, True]])
+    seen, unseen = metrics.spread_by_visibility(samples, visible)
+    np.testing.assert_allclose(seen, [10.0, (10 + 40 + 200) / 3])
+    np.testing.assert_allclose(unseen, [120.0, np.nan])
+    _, hidden = metrics.spread_by_visibility(samples, visible, [[False, True, False], [False] * 3])
+    np.testing.assert_allclose(hidden, [40.0, np.nan])  # the last joint lies outside the picture
 
 
 def test_interval_over_clips_is_wider_than_over_frames():

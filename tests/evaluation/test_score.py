@@ -67,20 +67,21 @@ def test_summary_gives_means_with_intervals_and_null_for_the_unknown():
     assert score.summary({"x": values}, np.zeros(400))["ci95"]["x"] is None
 
 
-def test_distribution_tells_seen_from_unseen_and_needs_two():
-    truth = np.zeros((500, 2, 3))
-    scale = np.array([0.01, 0.10])[:, None]
-    samples = RNG.normal(size=(500, 9, 2, 3)) * scale
-    goal = RNG.normal(size=truth.shape) * scale
-    confidence = np.tile([0.9, 0.2], (500, 1))
-    found = score.distribution(samples, goal, confidence)
-    assert found["spread_mm"]["invisible"] == pytest.approx(10 * found["spread_mm"]["visible"], rel=0.1)
-    for one in found["coverage"].values():
-        assert one["measured"] == pytest.approx(one["calibrated"], abs=0.05)
-    assert found["energy_score_mm"] > 0
-    unknown = score.distribution(samples, goal, np.full((500, 2), np.nan))
-    assert unknown["spread_mm"] == {"visible": None, "invisible": None}
-    assert score.distribution(samples[:, :1], goal, confidence)["coverage"] is None
+def test_differences_are_person_by_person():
+    """Two methods whose errors move together differ by 3 with certainty, though each mean alone is vague."""
+    hard = RNG.normal(80, 40, 60)
+    mine = {"mpve_mm": hard + RNG.normal(3, 0.5, 60), "only_mine": hard}
+    found = score.difference(mine, {"mpve_mm": hard}, np.arange(60))
+    low, high = found["ci95"]["mpve_mm"]
+    assert 2.7 < low < found["mpve_mm"] < high < 3.3
+    assert found["lower_share"] == {"mpve_mm": 0.0} and "only_mine" not in found
+    mine["mpve_mm"][:30], mine["mpve_mm"][30:40] = hard[:30] - 1, np.nan
+    assert score.difference(mine, {"mpve_mm": hard}, np.arange(60))["lower_share"]["mpve_mm"] == 0.6
+
+
+def test_medians_stand_beside_the_means():
+    found = score.summary({"x": np.array([1.0, 2.0, 300.0, np.nan]), "y": np.full(4, np.nan)}, np.arange(4))
+    assert found["median"] == {"x": 2.0, "y": None} and found["x"] == 101.0
 
 
 def test_report_is_strict_json_and_a_table_with_every_group(tmp_path):
@@ -88,7 +89,6 @@ def test_report_is_strict_json_and_a_table_with_every_group(tmp_path):
     result = {
         "benchmark": "made up", "estimate": block, "no_dat": None, "n_frames": 2, "notes": ["a note"],
         "cameras": {"left": {"estimate": block, "n_frames": 2}},
-        "distribution": score.distribution(np.zeros((1, 1, 1, 3)), np.zeros((1, 1, 3)), np.ones((1, 1))),
     }  # fmt: skip
     report.write_json(tmp_path / "new folder" / "out.json", result)
     assert json.loads((tmp_path / "new folder" / "out.json").read_text(encoding="utf-8")) == result
@@ -107,5 +107,7 @@ def test_report_names_what_was_run():
         sampler=SimpleNamespace(hypotheses=5, steps=6), seed=3, device="cpu",
     )  # fmt: skip
     facts = report.run_facts(estimator, 0.123456)  # type: ignore[arg-type]
-    assert facts["weights"] == {"file": "hmdiff_default.safetensors", "note": "trained"}
+    weights = facts["weights"]
+    assert (weights["file"], weights["note"]) == ("hmdiff_default.safetensors", "trained") and "config" not in weights
+    assert len(weights["sha256"]) == 16
     assert (facts["n_hypotheses"], facts["seed"], facts["seconds_per_frame"]) == (5, 3, 0.1235)

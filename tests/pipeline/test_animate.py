@@ -49,11 +49,31 @@ def test_a_seed_gives_the_same_take_twice_and_another_seed_another(tmp_path: Pat
 
 
 def test_cancel_keeps_what_is_there(tmp_path: Path, clip: Path):
-    options = RunOptions(hypotheses=1, steps=1)
-    result = run(clip, options, tmp_path / "take", should_stop=lambda: True)
+    options, read = RunOptions(hypotheses=1, steps=1), [0]
+
+    def should_stop() -> bool:
+        read[0] += 1
+        return read[0] >= 16
+
+    result = run(clip, options, tmp_path / "take", should_stop=should_stop)
     take = read_take(tmp_path / "take")
     assert result.status == "cancelled" and take.run_status == "cancelled"
     assert take.n_frames == 16 and take.valid.any()
+
+
+def test_cancel_does_not_wait_for_a_batch_to_fill(tmp_path: Path, clip: Path):
+    result = run(clip, RunOptions(hypotheses=1, steps=1), tmp_path / "take", should_stop=lambda: True)
+    take = read_take(tmp_path / "take")
+    assert (result.status, result.frames, take.run_status, take.n_frames) == ("cancelled", 1, "cancelled", 1)
+    assert take.valid.all() and take.smoothed.all(), "what little there is, is finished"
+
+
+def test_a_single_frame_keeps_the_body_that_was_fitted_to_it(tmp_path: Path, clip: Path):
+    run(clip, RunOptions(hypotheses=1, steps=2, frame_range=(40, 41)), tmp_path / "take")
+    smooth, raw = read_take(tmp_path / "take"), read_take(tmp_path / "take", raw=True)
+    assert smooth.smoothed.all()
+    for name in ("betas", "pose", "transl", "joints", "joints_2d"):
+        np.testing.assert_array_equal(getattr(smooth, name), getattr(raw, name), err_msg=name)
 
 
 def test_a_black_clip_is_nobody_and_no_crash(tmp_path: Path):

@@ -76,3 +76,19 @@ def test_nobody_in_the_picture_is_exit_code_three(tmp_path: Path):
     done = hmdiff("pose", tmp_path / "wall.png", "-o", tmp_path / "out.npz")
     assert done.returncode == 3
     assert "Nobody was found" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_resume_and_person_on_the_command_line(tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]):
+    from hmdiff.cli import main
+
+    assert main(["animate", str(clip), "--resume", "-o", str(tmp_path / "out.npz")]) == 2
+    assert "--take" in capsys.readouterr().err
+    take = str(tmp_path / "take")
+    assert main(["animate", str(clip), "--resume", "--take", take]) == 2
+    assert "There is no take" in capsys.readouterr().err
+    words = ["--range", "30:33", "--steps", "1", "--hypotheses", "1", "--person", "largest", "--json"]
+    assert main(["animate", str(clip), "--take", take, *words]) == 0
+    assert [one["frames"] for one in json.loads(capsys.readouterr().out)["people"]] == [3]
+    out = tmp_path / "later.npz"
+    assert main(["animate", str(clip), "--take", take, "--resume", "-o", str(out)]) == 0, "files of a complete take"
+    assert out.is_file() and "nothing left" in capsys.readouterr().out

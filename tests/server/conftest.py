@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import pytest
 import zmq
 from hmdiff_wire.codec import decode, encode
-from hmdiff_wire.messages import Message, Submit, from_packet, to_packet
+from hmdiff_wire.messages import Error, Message, Submit
+from hmdiff_wire.packing import from_packet, to_packet
 
 PATIENCE_S = 60
 """For a busy machine only; nothing waits this long when it works."""
@@ -23,12 +24,13 @@ M = TypeVar("M")
 
 
 class Backend:
-    """A real `hmdiff serve` process."""
+    """A real process: `hmdiff serve` with other work for its worker, or the fake where ``jobs`` is ""."""
 
     def __init__(self, repo: Path, root: Path, jobs: str = "tiny_jobs:work", *more: str) -> None:
         places = (repo / "backend", repo / "shared", Path(__file__).parent)
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
-        command = [sys.executable, "-m", "hmdiff.cli", "serve", "--root", str(root), "--jobs", jobs, *more]
+        program = ["hmdiff.cli", "serve", "--jobs", jobs] if jobs else ["hmdiff.server.fake"]
+        command = [sys.executable, "-m", *program, "--root", str(root), *more]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
         assert self.process.stdout
         line = self.process.stdout.readline()
@@ -37,6 +39,14 @@ class Backend:
         self.root = root
         self.clip = root / "clip.mp4"
         self.clip.write_bytes(b"the tiny job does not look into it")
+
+    def connect(self) -> Client:
+        return Client(self)
+
+    def rss_mb(self) -> float:
+        """Memory of the server's process (not the worker's) as the system counts it now."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
     def end(self) -> tuple[int, str]:
         """SIGTERM -> exit code, log."""
@@ -62,14 +72,25 @@ class Client:
         assert self.socket.poll(int(seconds * 1000)), "the backend does not answer"
         return from_packet(decode(self.socket.recv_multipart()))
 
+    def ask(self, message: Message) -> Message:
+        self.send(message)
+        return self.receive()
+
+    def refused(self, message: Message) -> str:
+        """The kind of the error it is answered with."""
+        self.send(message)
+        return self.until(Error)[0].error["kind"]
+
     def until(self, kind: type[M]) -> tuple[M, list[Message]]:
-        """The next message of that kind, and what came before it."""
+        """The next message of that kind, and what came before it; heartbeats alone do not keep it waiting for ever."""
         before: list[Message] = []
-        while True:
+        deadline = time.monotonic() + 2 * PATIENCE_S
+        while time.monotonic() < deadline:
             message = self.receive()
             if isinstance(message, kind):
                 return message, before
             before.append(message)
+        raise AssertionError(f"no {kind.__name__}, only {sorted({type(other).__name__ for other in before})}")
 
     def submit(self, job: str = "", **options: Any) -> str:
         job = job or uuid.uuid4().hex
@@ -83,6 +104,14 @@ class Client:
 @pytest.fixture(scope="module")
 def backend(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     running = Backend(repo, tmp_path_factory.mktemp("footage"))
+    yield running
+    code, log = running.end()
+    assert code == 0, log
+
+
+@pytest.fixture(scope="module")
+def fake(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    running = Backend(repo, tmp_path_factory.mktemp("footage"), "", "--frames", "40", "--hypotheses", "3")
     yield running
     code, log = running.end()
     assert code == 0, log

@@ -9,7 +9,16 @@ import torch
 from hmdiff.detect.observation import BLAZEPOSE_NAMES
 from hmdiff.models.inputs import CHANNELS, GRID
 from hmdiff.synthesis.batch import SyntheticStream
-from hmdiff.synthesis.noise import FACE, LIMBS, SWAP, Detections, NoiseModel, detect_synthetic, self_occluded
+from hmdiff.synthesis.noise import (
+    FACE,
+    LIMBS,
+    SWAP,
+    Detections,
+    NoiseModel,
+    circumstances,
+    detect_synthetic,
+    self_occluded,
+)
 from hmdiff.synthesis.people import People, sample_people
 
 CALM = NoiseModel(
@@ -95,6 +104,15 @@ def test_truncated_landmarks_have_low_confidence_and_the_mask_ends_there(stream:
     assert inside.float().mean(1).min() > 0.05
     whole = _detect(crowd, CALM)
     assert ((truth > whole.cut[:, None, :2]) & (truth < whole.cut[:, None, 2:])).all()
+
+
+def test_what_stands_in_the_way_may_be_given(crowd: People):
+    around = circumstances(crowd, torch.Generator().manual_seed(1), replace(CALM, truncated=0.5, limb_removed=0.5))
+    seen = detect_synthetic(crowd, torch.Generator().manual_seed(2), CALM, around)
+    assert torch.equal(seen.cut, around.cut) and torch.equal(seen.size, around.size)
+    gone = around.removed | around.outside
+    assert 0.3 < gone.float().mean() < 0.8
+    assert seen.confidence[gone].max() < 0.4 < seen.confidence[~gone & ~around.hidden].median()
 
 
 def test_a_removed_limb_is_gone_as_a_whole(crowd: People):

@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from hmdiff_wire.body import BodyData
+from hmdiff_wire.damaged import DAMAGED_NPZ
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, dijkstra
@@ -108,7 +107,7 @@ def load_hierarchy(body: BodyData, cache: Path | None = None) -> Hierarchy:
     if file.is_file():
         try:
             return read_hierarchy(file)
-        except (KeyError, ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile):
+        except DAMAGED_NPZ:
             file.unlink(missing_ok=True)
     hierarchy = build_hierarchy(body)
     # A cache that cannot be written costs half a minute next time, no more.
@@ -135,9 +134,7 @@ def write_hierarchy(path: Path, hierarchy: Hierarchy) -> None:
 
 
 def read_hierarchy(path: Path) -> Hierarchy:
-    """Read what write_hierarchy wrote. Raises KeyError, ValueError, OSError, EOFError, zlib.error or BadZipFile on
-    damaged files.
-    """
+    """Read what write_hierarchy wrote. Raises one of ``DAMAGED_NPZ`` on damaged files."""
     with np.load(path, allow_pickle=False) as data:
         ups = [
             sparse.csr_matrix(

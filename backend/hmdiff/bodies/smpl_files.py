@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hmdiff_wire.body import BodyData
+from hmdiff_wire.damaged import DAMAGED_NPZ
 from hmdiff_wire.errors import HmdiffError
 from numpy.typing import NDArray
 
@@ -100,7 +99,7 @@ def _from_npz(path: Path) -> Fields:
             for name in (*_NEEDED, *(key for key in _HANDS if key in names)):
                 whole = name != "J_regressor" or name in names
                 fields[name] = _stored(stored, name, path) if whole else _sparse_pieces(stored, pieces)
-    except (ValueError, KeyError, OSError, EOFError, IndexError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED_NPZ as error:
         raise damaged(path, repr(error)) from error
     return fields
 

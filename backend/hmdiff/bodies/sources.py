@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 from hmdiff_wire.body import BodyData, load_body
+from hmdiff_wire.damaged import DAMAGED_NPZ
 from hmdiff_wire.errors import HmdiffError
 
 from .model import FREE_BODY
@@ -38,11 +38,8 @@ def load_body_any(path: Path | None = None) -> BodyData:
             "Give --body an .npz of this project, SMPL_NEUTRAL.npz, SMPL_NEUTRAL.pkl or MANO_RIGHT.pkl.",
         )  # fmt: skip
     if kind == ".npz" and "weights_joint" in npz_names(path):
-        try:
-            with np.errstate(all="ignore"):  # what comes out of damaged numbers is found by the check
-                body = load_body(path)
-        except (zlib.error, TypeError, MemoryError, NotImplementedError) as error:
-            raise damaged(path, repr(error)) from error
+        with np.errstate(all="ignore"):  # what comes out of damaged numbers is found by the check
+            body = load_body(path)
     else:
         from .smpl_files import load_licensed
 
@@ -56,7 +53,7 @@ def npz_names(path: Path) -> set[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except DAMAGED_NPZ as error:
         raise damaged(path, repr(error)) from error
     if sum(member.file_size for member in members) > LARGEST_CONTENT:
         raise HmdiffError(

@@ -290,3 +290,7 @@ class _Reader(_PythonUnpickler):
         pickle.BUILD[0]: _counted(_load_build),
         pickle.BYTEARRAY8[0]: _counted(_load_bytearray),
     }
+
+
+ArrayReader, Refused = _Reader, _Refused
+"""For readers of other files that hold nothing but arrays in containers."""

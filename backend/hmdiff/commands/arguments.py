@@ -6,13 +6,16 @@ import argparse
 import math
 from pathlib import Path
 
+from ..video.options import DETECTORS
+
 PRESETS = ("default", "preview", "quality", "paper")
 MODELS = ("default", "paper")
+PEOPLE = ("all", "largest")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-STAGES = ("regressor", "spread", "denoiser", "mesh", "all")
-BLENDER_OUTPUTS = (".blend", ".glb", ".fbx", ".bvh")
-POSE_OUTPUTS = (".npz", ".png", *BLENDER_OUTPUTS)
-ANIMATE_OUTPUTS = (".npz", ".mp4", *BLENDER_OUTPUTS)
+STAGES = ("regressor", "temporal", "spread", "denoiser", "mesh", "all")
+BLENDER_OUTPUTS = (".blend", ".glb", ".fbx", ".bvh", ".abc", ".usd", ".usdc", ".usda", ".pc2")
+POSE_OUTPUTS = (".npz", ".amass.npz", ".png", *BLENDER_OUTPUTS)
+ANIMATE_OUTPUTS = (".npz", ".amass.npz", ".mp4", *BLENDER_OUTPUTS)
 
 Box = tuple[float, float, float, float]
 FrameRange = tuple[int | None, int | None]
@@ -34,6 +37,14 @@ def whole(low: int, high: int | None = None):
     return parse
 
 
+def names(text: str) -> tuple[str, ...]:
+    """`a,b,c`."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("no name is given")
+    return found
+
+
 def number(text: str) -> float:
     try:
         value = float(text)
@@ -48,6 +59,13 @@ def positive(text: str) -> float:
     value = number(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return value
+
+
+def share(text: str) -> float:
+    value = number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
@@ -82,6 +100,11 @@ def frame_range(text: str) -> FrameRange:
     return first, last
 
 
+def seconds_list(text: str) -> tuple[float, ...]:
+    """`0,0.12,-0.4`."""
+    return tuple(number(part) for part in text.split(","))
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, default="default", help="model and sampler settings (%(default)s)")
     parser.add_argument("--hypotheses", type=whole(1, 1000), metavar="N", help="how many (default: the preset's)")
@@ -102,6 +125,19 @@ def add_footage(parser: argparse.ArgumentParser) -> None:
         help="where a person is, in pixels (write --boxes=-5,... when it begins below zero); give it once per person, "
         "nobody else is looked for",
     )  # fmt: skip
+    parser.add_argument(
+        "--person", choices=PEOPLE, default="all", help="everybody, or only who is largest at first (%(default)s)"
+    )
+    parser.add_argument(
+        "--detector", choices=DETECTORS, default="blazepose",
+        help="who finds people and their joints (%(default)s); rtmlib: RTMPose, a package and models of its own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--detector-models", type=Path, metavar="DIR", help="the folder of rtmlib's two .onnx files (default: fetched)"
+    )
+    parser.add_argument(
+        "--allow-download", action="store_true", help="the models for rtmlib may be fetched from the internet, once"
+    )
     parser.add_argument(
         "--keypoints", type=Path, metavar="FILE", help="COCO-17 or OpenPose BODY_25 JSON, or its folder"
     )
@@ -128,26 +164,56 @@ def add_pose(parser: argparse.ArgumentParser) -> None:
 
 
 def add_animate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("video", type=Path, metavar="VIDEO", help="a video, or a folder of numbered pictures")
+    parser.add_argument(
+        "videos", type=Path, nargs="+", metavar="VIDEO",
+        help="a video, or a folder of numbered pictures; with --views one for each camera",
+    )  # fmt: skip
     add_out(parser, ANIMATE_OUTPUTS)
+    parser.add_argument(
+        "--views", action="store_true", help="the videos are cameras on one person's motion: one body of them all"
+    )
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE",
+        help="of the --views: Pose2Sim or Anipose .toml, or .json (matrix, distortions, rotation, translation)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--offsets", type=seconds_list, metavar="0,S,...",
+        help="seconds by which each camera of --views is later than the first (default: found)",
+    )  # fmt: skip
     add_footage(parser)
     parser.add_argument("--range", type=frame_range, metavar="A:B", help="only frames A to B, from 0, without B")
     parser.add_argument(
         "--smooth", type=not_negative, metavar="SECONDS", help="strength of the smoothing; 0 turns it off"
     )
-
-
-def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--root", type=Path, action="append", default=[], metavar="DIR",
-        help="a folder whose files clients may name; at least one, may be given several times",
+        "--resume", action="store_true",
+        help="go on with the run that was stopped in --take, with its settings; others need not be given again",
+    )  # fmt: skip
+
+
+def add_batch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "footage", type=Path, metavar="FOLDER|LIST",
+        help="a folder with videos, photos and folders of pictures; a text file with a path per line (after a tab its "
+        "preset, if it has its own); or the batch.json of Blender's queue",
     )  # fmt: skip
     parser.add_argument(
-        "--port", type=whole(0, 65535), default=0, metavar="N", help="on 127.0.0.1 (default: a free one)"
+        "-o", "--out", type=Path, required=True, metavar="DIR", help="for takes, outputs, batch.json and summary.html"
     )
-    parser.add_argument("--parent-pid", type=whole(1), metavar="PID", help="end when this process does")
-    parser.add_argument("--jobs", metavar="MODULE:FUNCTION", help=argparse.SUPPRESS)  # other work for the worker
-    add_device(parser)
+    parser.add_argument(
+        "--write", action="append", default=[], choices=ANIMATE_OUTPUTS, metavar="ENDING",
+        help=f"of each clip also this: {', '.join(ANIMATE_OUTPUTS)}; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", action="store_true", help="go on: what is done is skipped, what failed is tried again"
+    )
+    parser.add_argument("--summary-only", action="store_true", help="only write the summary of what is there")
+    add_model(parser)
+    parser.add_argument("--person", choices=PEOPLE, default="all", help="everybody, or the largest (%(default)s)")
+    parser.add_argument("--detector", choices=DETECTORS, default="blazepose", help="(%(default)s)")
+    parser.add_argument("--smooth", type=not_negative, metavar="SECONDS", help="strength of the smoothing")
+    parser.add_argument("--blender", metavar="PROGRAM", help="the Blender that writes .blend, .glb ... (default: bpy)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +224,25 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/train"), metavar="DIR", help="checkpoints and curves (%(default)s)"
     )
+    parser.add_argument(
+        "--bank", type=Path, metavar="FILE", help="rendered people to train on as well, made by `hmdiff synth pack`"
+    )
+    parser.add_argument(
+        "--clips", type=Path, metavar="FILE",
+        help="a mocap_cmu_clips.npz, for the look at neighbouring frames (default: the one beside --data)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--init", type=Path, metavar="FILE", help="packed weights to begin with, instead of from nothing"
+    )
+    parser.add_argument("--rate", type=positive, metavar="X", help="learning rate instead of the stage's own")
+    parser.add_argument("--bank-share", type=share, default=0.05, metavar="X", help="of every batch (%(default)s)")
     parser.add_argument("--stage", choices=STAGES, default="all", help="what to train (%(default)s)")
+    parser.add_argument(
+        "--variant", metavar="NAME", help="instead: a denoiser that differs in one thing; an unknown name lists them"
+    )
+    parser.add_argument(
+        "--base", type=Path, metavar="FILE", help="weights whose other parts a variant keeps (default: those shipped)"
+    )
     parser.add_argument("--preset", choices=MODELS, default="default", help="which model (%(default)s)")
     parser.add_argument("--minutes", type=positive, metavar="N", help="stop each stage after N minutes")
     parser.add_argument("--steps", type=whole(1), metavar="N", help="stop each stage after N steps")
@@ -173,9 +257,71 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 def add_eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("benchmark", metavar="BENCHMARK", help="which benchmark; an unknown name lists them")
+    parser.add_argument(
+        "--methods", type=names, default="default", metavar="NAME,...",
+        help="what to measure: default, all, or names; an unknown name lists them (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sweep", type=names, default=(), metavar="NAME,...",
+        help="also vary a setting: r, hypotheses, steps, k or all",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N examples")
+    parser.add_argument(
+        "--weights", type=Path, metavar="FOLDER", help="what `hmdiff train` wrote, variants too (default: as shipped)"
+    )
     add_model(parser)
+
+
+def add_synth(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    render = actions.add_parser("render", help="draw pictures of people with exact truth; goes on with what is there")
+    render.add_argument(
+        "--data", type=Path, metavar="PATH",
+        help="mocap: a mocap_cmu_clips.npz, or a folder with it or with AMASS-style .npz or CMU .bvh files",
+    )  # fmt: skip
+    render.add_argument(
+        "--split", choices=("train", "test"), default="train", help="whose motion and textures (%(default)s)"
+    )
+    render.add_argument("--count", type=whole(1), default=1000, metavar="N", help="pictures in all (%(default)s)")
+    render.add_argument("--out", type=Path, default=Path("runs/rendered"), metavar="DIR", help="(%(default)s)")
+    render.add_argument("--seed", type=whole(0), default=0, help="same seed, same pictures (%(default)s)")
+    add_workers(render)
+    render.add_argument("--views", type=whole(1, 16), default=1, metavar="K", help="cameras per scene (%(default)s)")
+    render.add_argument(
+        "--clip-frames", type=whole(1, 120), default=1, metavar="T", help="consecutive frames per scene (%(default)s)"
+    )
+    render.add_argument("--bare", action="store_true", help="one unclothed person per picture, to check the truth by")
+    detect = actions.add_parser("detect", help="run the detector over drawn pictures and measure it")
+    detect.add_argument("folder", type=Path, metavar="DIR", help="what `synth render` wrote")
+    add_workers(detect)
+    detect.add_argument("--json", action="store_true", help="print the figures as JSON only")
+    sheet = actions.add_parser("sheet", help="a contact sheet with true joints and detected landmarks, to look at")
+    sheet.add_argument("folder", type=Path, metavar="DIR", help="what `synth render` wrote")
+    sheet.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.png")
+    sheet.add_argument("--count", type=whole(1, 400), default=36, metavar="N", help="pictures (%(default)s)")
+    sheet.add_argument("--columns", type=whole(1, 40), default=6, metavar="N", help="(%(default)s)")
+    sheet.add_argument("--first", type=whole(0), metavar="N", help="from this picture on (default: spread over all)")
+    sheet.add_argument("--plain", action="store_true", help="the pictures alone")
+    measure = actions.add_parser("measure", help="the detector's errors as a noise model that training samples from")
+    measure.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what `synth detect` has read, to fit on")
+    measure.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.npz")
+    measure.add_argument(
+        "--check", type=Path, nargs="+", default=[], metavar="DIR", help="other people, to compare with"
+    )
+    measure.add_argument("--reference", type=Path, metavar="FILE.npz", help="write the truth of some people, for tests")
+    measure.add_argument("--plots", type=Path, metavar="DIR", help="write pictures into this folder")
+    measure.add_argument("--json", action="store_true", help="print all figures as JSON only")
+    pack = actions.add_parser("pack", help="detections and truth without the pictures in one file, to measure on")
+    pack.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what `synth detect` has read")
+    pack.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.npz")
+    pack.add_argument("--pictures", type=whole(1), metavar="N", help="so many single pictures, spread over all (all)")
+    pack.add_argument("--clips", type=whole(1), metavar="N", help="so many clips, spread over all (all)")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=whole(1, 256), default=1, metavar="W", help="processes (%(default)s)")
 
 
 def add_body(parser: argparse.ArgumentParser) -> None:

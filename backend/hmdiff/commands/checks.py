@@ -18,13 +18,20 @@ def check_arguments(args: argparse.Namespace) -> None:
     if args.command == "pose":
         check_footage(args, args.image, POSE_OUTPUTS)
     elif args.command == "animate":
-        check_footage(args, args.video, ANIMATE_OUTPUTS)
+        check_animate(args)
+    elif args.command == "batch":
+        must_be_folder(args.out, "-o")
+        if not args.summary_only:
+            must_exist(args.footage, "batch")
     elif args.command == "train":
         for path in args.data:
             must_exist(path, "--data")
         must_be_folder(args.out, "--out")
-    elif args.command == "eval" and args.json:
-        must_be_writable(args.json)
+    elif args.command == "eval":
+        for out in filter(None, (args.json, args.markdown)):
+            must_be_writable(out)
+        if args.weights:
+            must_exist(args.weights, "--weights")
     elif args.command == "body":
         must_be_writable(args.out)
         must_end_in(args.out, (".npz",) if args.action == "build" else (".png",), f"body {args.action}")
@@ -32,8 +39,32 @@ def check_arguments(args: argparse.Namespace) -> None:
             must_exist(args.body, "--body")
 
 
+def check_animate(args: argparse.Namespace) -> None:
+    for video in args.videos:
+        check_footage(args, video, ANIMATE_OUTPUTS)
+    if args.views and len(args.videos) < 2:
+        raise HmdiffError("usage", "--views needs the videos of two cameras or more.", "Name them all.")
+    if not args.views and len(args.videos) > 1:
+        raise HmdiffError(
+            "usage", f"{len(args.videos)} videos are named.",
+            "Add --views if they are cameras on one motion; `hmdiff batch` works on many clips.",
+        )  # fmt: skip
+    for option in ("calibration", "offsets"):
+        if getattr(args, option) and not args.views:
+            raise HmdiffError("usage", f"--{option} belongs to --views, which is missing.", "Add --views.")
+    if args.calibration:
+        must_exist(args.calibration, "--calibration")
+    if args.views and (args.resume or args.body or args.keypoints or args.boxes):
+        raise HmdiffError(
+            "usage", "--resume, --body, --keypoints and --boxes do not go with --views.",
+            "Animate each camera by itself with them.",
+        )  # fmt: skip
+
+
 def check_footage(args: argparse.Namespace, source: Path, kinds: tuple[str, ...]) -> None:
     check_source(args.command, source)
+    if getattr(args, "resume", False) and not args.take:
+        raise HmdiffError("usage", "--resume needs the take to go on with.", "Add --take FOLDER.")
     if not args.out and not args.take:
         raise HmdiffError(
             "usage", "There is nothing to write.", f"Add -o FILE ending in {spoken(kinds)}, or --take FOLDER."
@@ -45,6 +76,7 @@ def check_footage(args: argparse.Namespace, source: Path, kinds: tuple[str, ...]
             raise HmdiffError("output.is_input", f"{path} is the footage itself.", "Choose another name after -o.")
     if len({path.resolve() for path in args.out}) < len(args.out):
         raise HmdiffError("output.twice", "The same file is named after -o twice.", "Give every output its own name.")
+    check_detector(args)
     for option in ("keypoints", "masks", "body"):
         path = getattr(args, option)
         if path:
@@ -59,6 +91,23 @@ def check_footage(args: argparse.Namespace, source: Path, kinds: tuple[str, ...]
         from ..video.blender_process import find_blender
 
         find_blender(args.blender)
+
+
+def check_detector(args: argparse.Namespace) -> None:
+    if args.detector == "blazepose":
+        if args.detector_models or args.allow_download:
+            option = "--detector-models" if args.detector_models else "--allow-download"
+            raise HmdiffError("usage", f"{option} belongs to the detector rtmlib.", "Add --detector rtmlib.")
+        return
+    if args.keypoints:
+        raise HmdiffError(
+            "usage", "--keypoints stands in for a detector, so --detector has nothing to do.", "Leave one of them away."
+        )
+    if args.detector_models:
+        must_exist(args.detector_models, "--detector-models")
+    from ..detect.rtm import find_files
+
+    find_files(args.detector, args.detector_models, args.allow_download or None)
 
 
 def check_source(command: str, source: Path) -> None:

@@ -28,6 +28,7 @@ CORE = (
 )  # fmt: skip
 OPTIONAL = (
     ("anny", "body", "building the free body anew"),
+    ("moderngl", "render", "drawing synthetic people"),
     ("matplotlib", "train", "drawing training curves"),
     ("smplx", "smpl", "your licensed SMPL or MANO files; for non-commercial research only"),
 )

@@ -6,7 +6,7 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,11 @@ from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import Take, read_take
 
 from ..video.animate import RunResult, run
-from ..video.blender_process import BLENDER_SUFFIXES, write_blend
-from ..video.export_npz import export_npz
 from ..video.options import RunOptions
+from ..video.outputs import write_output
 from .output import Progress, print_json
 
-STAGES = {"bodies": "Finding bodies", "motion": "Smoothing motion"}
+STAGES = {"people": "Finding the people again", "bodies": "Finding bodies", "motion": "Smoothing motion"}
 
 
 def run_options(args: argparse.Namespace) -> RunOptions:
@@ -29,25 +28,24 @@ def run_options(args: argparse.Namespace) -> RunOptions:
     frame_range = None if first is None and last is None else (first or 0, last)
     return RunOptions(
         preset=args.preset, hypotheses=args.hypotheses, steps=args.steps, seed=args.seed, device=args.device,
-        boxes=tuple(args.boxes), keypoints=args.keypoints, masks=args.masks, body=args.body, focal=args.focal,
+        person=args.person, boxes=tuple(args.boxes), detector=args.detector, detector_models=args.detector_models,
+        keypoints=args.keypoints, masks=args.masks, body=args.body, focal=args.focal,
         frame_range=frame_range, smooth=getattr(args, "smooth", None), raw_vertices=args.vertices,
     )  # fmt: skip
 
 
-def run_command(
-    args: argparse.Namespace, footage: Path, options: RunOptions, write_picture: Callable[[Take, Path, Path], None]
-) -> int:
+def run_command(args: argparse.Namespace, footage: Path, options: RunOptions) -> int:
     """Run, write every output, say what came out. Errors: ``nothing.nobody`` when nobody was found."""
     started = time.monotonic()
     with _take_folder(args) as folder:
-        result = _run(footage, options, folder, replace_old=bool(args.take))
+        result = _run(footage, options, folder, replace_old=bool(args.take), resume=getattr(args, "resume", False))
         if not result.people:
             raise HmdiffError(
                 "nothing.nobody", f"Nobody was found in {footage.name}.",
                 "Mark the person with --boxes x0,y0,x1,y1, or give --keypoints from another detector.",
             )  # fmt: skip
         take = read_take(folder)
-        written = [path for out in args.out for path in _write(args, take, footage, out, write_picture)]
+        written = [path for out in args.out for path in _write(args, take, footage, out)]
         report = _report(take, result, written, args.take, time.monotonic() - started)
     if args.json:
         print_json(report)
@@ -56,7 +54,7 @@ def run_command(
     return 0
 
 
-def _run(footage: Path, options: RunOptions, folder: Path, *, replace_old: bool) -> RunResult:
+def _run(footage: Path, options: RunOptions, folder: Path, *, replace_old: bool, resume: bool) -> RunResult:
     bars: dict[str, Progress] = {}
 
     def on_progress(stage: str, done: int, total: int) -> None:
@@ -67,7 +65,7 @@ def _run(footage: Path, options: RunOptions, folder: Path, *, replace_old: bool)
         bars[stage].update(done)
 
     try:
-        return run(footage, options, folder, on_progress, overwrite=replace_old)
+        return run(footage, options, folder, on_progress, overwrite=replace_old, resume=resume)
     finally:
         if bars:
             list(bars.values())[-1].__exit__(None, None, None)
@@ -86,20 +84,14 @@ def _take_folder(args: argparse.Namespace) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(
-    args: argparse.Namespace, take: Take, footage: Path, out: Path, write_picture: Callable[[Take, Path, Path], None]
-) -> list[Path]:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    suffix = out.suffix.lower()
-    if suffix == ".npz":
-        export_npz(take, out, with_vertices=args.vertices)
-    elif suffix in BLENDER_SUFFIXES:
-        with Progress(f"Writing {out.name}", None) as bar:
-            # The scene holds all hypotheses of a photo and four of a clip; the take holds every one asked for.
-            return write_blend(take.folder, out, args.blender, lambda done, total, stage: bar.update(done))
-    else:
-        write_picture(take, footage, out)
-    return [out]
+def _write(args: argparse.Namespace, take: Take, footage: Path, out: Path) -> list[Path]:
+    with Progress(f"Writing {out.name}", None) as bar:
+
+        def heard(done: int, total: int) -> None:
+            bar.total = total or None
+            bar.update(done)
+
+        return write_output(take, footage, out, heard, args.vertices, args.blender)
 
 
 def _report(take: Take, result: RunResult, written: list[Path], kept: Path | None, seconds: float) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 from hmdiff_wire.errors import HmdiffError
 
+from ..models.variants import check_variant
 from ..models.weights import pick_device
 from ..training.stages import STAGES, TrainOptions, train
+from ..training.variants import train_variant
 
 DEFAULT_DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "mocap_cmu_poses.npz"
 
@@ -21,8 +23,9 @@ def run(args: argparse.Namespace) -> int:
         raise HmdiffError(
             "usage", "Training reads one bundle or one folder.", "Put the motion files into one folder and name that."
         )
+    variant = check_variant(args.variant) if args.variant else None
     if args.fresh and args.out.exists():
-        _clear(args.out)
+        _clear(args.out, STAGES if variant is None else (f"denoiser_{variant.name}",))
     if args.threads:
         torch.set_num_threads(args.threads)
     options = TrainOptions(
@@ -35,14 +38,26 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch,
         device=str(pick_device(args.device)),
         seed=args.seed,
+        bank=args.bank,
+        bank_share=args.bank_share,
+        init=args.init,
+        clips=args.clips,
+        rate=args.rate,
     )
-    train(options, lambda line: print(line, flush=True))
+    if variant is not None:
+        train_variant(variant, options, args.base, _say)
+    else:
+        train(options, _say)
     return 0
 
 
-def _clear(folder: Path) -> None:
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _clear(folder: Path, stages: tuple[str, ...]) -> None:
     """Remove what training wrote there and nothing else."""
-    for stage in STAGES:
+    for stage in stages:
         for suffix in ("safetensors", "jsonl", "part"):
             (folder / f"{stage}.{suffix}").unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):

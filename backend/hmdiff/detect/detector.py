@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from hmdiff_wire.errors import HmdiffError
@@ -96,6 +97,14 @@ class Detector:
         image = check_image(image)
         given = None if boxes is None else check_boxes(boxes, image.shape[1], image.shape[0])
         return self._tracker.step(image, time, given)
+
+    def state(self) -> dict[str, Any]:
+        """See ``Tracker.state``."""
+        return self._tracker.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See ``Tracker.restore``."""
+        self._tracker.restore(state)
 
 
 def frame_status(image: ImageU8, observations: list[Observation]) -> str:

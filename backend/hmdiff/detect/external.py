@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from .assemble import inside_image, nothing
 from .image import ImageU8, cut
 from .keypoint_files import KeypointFile, last_number
 from .matching import assign, person_size, return_score
+from .memory import observation_data, observation_from
 from .observation import (
     BODY25_TO_BLAZEPOSE,
     COCO17_TO_BLAZEPOSE,
@@ -155,6 +157,17 @@ class ExternalDetector:
         self._tiny = tiny_height
         self._tracks: dict[int, _Known] = {}
         self._next_id = 0
+
+    def state(self) -> dict[str, Any]:
+        """All that ``video_step`` will need of the frames before, as JSON."""
+        tracks = [{"last": observation_data(known.last), "time": known.time} for known in self._tracks.values()]
+        return {"tracks": tracks, "next_id": self._next_id}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state()`` of another one. Raises KeyError, TypeError or ValueError for what is none."""
+        known = [_Known(observation_from(data["last"]), float(data["time"])) for data in state["tracks"]]
+        self._next_id = int(state["next_id"])
+        self._tracks = {one.last.track_id: one for one in known}
 
     def photo(self, name: str, width: int, height: int) -> list[Observation]:
         """The people of one picture, largest first; ``name`` is its file name."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from .assemble import nothing, observe, reading_quality
 from .image import ImageU8, is_dark
 from .landmarks import LandmarkModel, Reading
 from .matching import DUPLICATE, assign, person_size, same_person
+from .memory import since, since_from, track_data, track_from
 from .observation import Array, Observation
 from .people import PersonCandidate, PersonDetector, circle_overlap
 from .search import Place, follow, read_box, read_candidate, search_turns
@@ -38,6 +42,21 @@ class Tracker:
         self._last_search = [-np.inf, -np.inf]
         self._first = True
         self._by_hand = False
+
+    def state(self) -> dict[str, Any]:
+        """All that ``step`` will need of the frames before, as JSON."""
+        return {
+            "tracks": [track_data(track) for track in self._tracks], "next_id": self._next_id,
+            "last_search": [since(time) for time in self._last_search], "first": self._first, "by_hand": self._by_hand,
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state()`` of another tracker. Raises KeyError, TypeError or ValueError for what is none."""
+        tracks = [track_from(data) for data in state["tracks"]]
+        rough, thorough = (since_from(time) for time in state["last_search"])
+        next_id, first, by_hand = int(state["next_id"]), bool(state["first"]), bool(state["by_hand"])
+        self._tracks, self._next_id, self._last_search = tracks, next_id, [rough, thorough]
+        self._first, self._by_hand = first, by_hand
 
     def step(self, image: ImageU8, time: float, boxes: Array | None = None) -> list[Observation]:
         """image (H,W,3) RGB, time in seconds, increasing; boxes (B,4) px: people given by hand in this frame.

@@ -5,7 +5,7 @@ All functions work on hypotheses h (B,N,V,3), pose samples u (B,S,J,3) and the l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -120,24 +120,37 @@ def step_gamma(config: DATConfig, joint_map: Tensor, n_samples: int, alpha_bar: 
 
 @dataclass(frozen=True)
 class MeshPrior:
-    """Errors of the regressed mesh as a low-rank Gaussian: x0 ~ N(m, sum_i variance_i d_i d_i^T).
+    """Errors of the regressed mesh as a low-rank Gaussian: x0 ~ N(m, sum_i variance_i d_i d_i^T), d_i the columns of
+    ``directions @ turn``.
 
     directions (V*3,r) orthonormal; variance (r,) or, where it depends on the picture, (B,r), square metres;
-    joint_directions (J*3,r) = f(directions).
+    joint_directions (J*3,r) or (B,J*3,r) = f(d); turn (B,r,r): a rotation of the directions in each picture, or None.
     """
 
     directions: Tensor
     variance: Tensor
     joint_directions: Tensor
+    turn: Tensor | None = None
 
     @staticmethod
     def of(basis: Tensor, joint_map: Tensor, scale: Tensor | None = None) -> MeshPrior:
         """basis (V*3,r): orthogonal directions scaled by their standard deviations; scale (B,r) of the variance."""
-        deviation = basis.norm(dim=0).clamp_min(1e-8)
-        directions = basis / deviation
-        joints = joints_of(directions.T.reshape(basis.shape[1], -1, 3), joint_map)
+        deviation, directions, joints = _split(basis, joint_map)
         variance = deviation**2 if scale is None else deviation**2 * scale
-        return MeshPrior(directions, variance, joints.reshape(basis.shape[1], -1).T.contiguous())
+        return MeshPrior(directions, variance, joints)
+
+    @staticmethod
+    def of_covariance(basis: Tensor, joint_map: Tensor, factor: Tensor) -> MeshPrior:
+        """factor (B,r,r): F with covariance F F^T of the basis' coefficients in each picture."""
+        deviation, directions, joints = _split(basis, joint_map)
+        scaled = (deviation[:, None] * factor).double()
+        variance, turn = torch.linalg.eigh(scaled @ scaled.transpose(1, 2))
+        turn = turn.to(basis)
+        return MeshPrior(directions, variance.clamp_min(1e-10).to(basis), joints @ turn, turn)
+
+    def widened(self, factor: float) -> MeshPrior:
+        """The same with standard deviations ``factor`` times as large."""
+        return replace(self, variance=self.variance * factor**2)
 
     def remaining_variance(self, alpha_bar: float) -> Tensor:
         """Variance of x0 along each direction once h_k is known: v (1 - a) / (a v + 1 - a)."""
@@ -147,7 +160,35 @@ class MeshPrior:
         """Each picture's variance count times in a row, to match (B*N) hypotheses."""
         if self.variance.dim() == 1:
             return self
-        return MeshPrior(self.directions, self.variance.repeat_interleave(count, 0), self.joint_directions)
+        turned = None if self.turn is None else self.turn.repeat_interleave(count, 0)
+        joints = self.joint_directions
+        joints = joints if joints.dim() == 2 else joints.repeat_interleave(count, 0)
+        return MeshPrior(self.directions, self.variance.repeat_interleave(count, 0), joints, turned)
+
+    def coefficients(self, meshes: Tensor) -> Tensor:
+        """(B,N,V,3) -> (B,N,r) along the directions."""
+        inside = meshes.flatten(2) @ self.directions
+        return inside if self.turn is None else inside @ self.turn
+
+    def meshes(self, coefficients: Tensor) -> Tensor:
+        """(B,N,r) -> (B,N,V,3)."""
+        inside = coefficients if self.turn is None else coefficients @ self.turn.transpose(1, 2)
+        return (inside @ self.directions.T).unflatten(-1, (-1, 3))
+
+    def draw(self, noise: Tensor, variance: Tensor) -> Tensor:
+        """noise (B,N,r) standard normal, variance (r,) or (B,r) -> (B,N,V,3). By the symmetric root, so that the same
+        noise gives nearly the same in two pictures that are nearly the same.
+        """
+        turned = noise if self.turn is None else noise @ self.turn
+        return self.meshes(turned * (variance if variance.dim() == 1 else variance[:, None]).sqrt())
+
+
+def _split(basis: Tensor, joint_map: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Deviations (r,), directions (V*3,r) and f of them (J*3,r)."""
+    deviation = basis.norm(dim=0).clamp_min(1e-8)
+    directions = basis / deviation
+    joints = joints_of(directions.T.reshape(basis.shape[1], -1, 3), joint_map)
+    return deviation, directions, joints.reshape(basis.shape[1], -1).T.contiguous()
 
 
 def linear_denoise(noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, prior: MeshPrior) -> Tensor:
@@ -156,9 +197,9 @@ def linear_denoise(noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, prior: MeshPr
     noisy, mesh (B,V,3), alpha_bar (B,) -> (B,V,3).
     """
     bar = alpha_bar.to(noisy)[:, None]
-    residual = (noisy - bar[..., None].sqrt() * mesh).flatten(1)
+    residual = noisy - bar[..., None].sqrt() * mesh
     gain = bar.sqrt() * prior.variance / (bar * prior.variance + 1 - bar).clamp_min(1e-12)
-    return mesh + ((residual @ prior.directions * gain) @ prior.directions.T).view_as(mesh)
+    return mesh + prior.meshes(prior.coefficients(residual[:, None]) * gain[:, None])[:, 0]
 
 
 def posterior_step(
@@ -172,7 +213,8 @@ def posterior_step(
 ) -> Tensor:
     """Note A9: h0' = h0 + C R^T (R C R^T + S)^-1 (u - R h0), C: the prior's directions with variance (r,) or (B,r).
 
-    clean (B,N,V,3), joints (B,N,J,3) = f(clean), target (B,N or 1,J,3), covariance S (B,J,3,3) -> (B,N,V,3).
+    clean (B,N,V,3), joints (B,N,J,3) = f(clean), target (B,N or 1,J,3), covariance S (B,J,3,3) -> (B,N,V,3). With clean
+    drawn from N(h0, C) and a target drawn from N(u, S) for each hypothesis the result is a draw from what both say.
     """
     batch, _, count, _ = joints.shape
     width = count * 3
@@ -186,4 +228,4 @@ def posterior_step(
         noise[:, range(2, width, 3), range(2, width, 3)] += 1e4
     gain = torch.linalg.solve(scaled @ scaled.transpose(1, 2) + noise, scaled)
     change = torch.einsum("bjr,bnj->bnr", gain, (target - joints).flatten(2)) * deviation
-    return clean + torch.einsum("vr,bnr->bnv", prior.directions, change).unflatten(-1, (-1, 3))
+    return clean + prior.meshes(change)

@@ -59,6 +59,33 @@ def hypothesis_meshes(loaded: LoadedModel, samples: MeshSamples) -> Iterator[Mes
 
 
 @torch.no_grad()
+def hypothesis_mesh(loaded: LoadedModel, samples: MeshSamples, chosen: Tensor) -> Meshes:
+    """One hypothesis of each person, chosen (B,), through the same MLP and upsampling as the mean."""
+    middle = loaded.model.mlp(samples.samples[torch.arange(len(chosen)), chosen.to(samples.samples.device)])
+    return read_meshes(loaded, apply_sparse(loaded.hierarchy.up[0], middle))
+
+
+@torch.no_grad()
+def fewer_hypotheses(loaded: LoadedModel, samples: MeshSamples, count: int) -> MeshSamples:
+    """The first ``count`` of the same draw, and the mesh that their mean gives."""
+    some = samples.samples[:, :count]
+    middle = loaded.model.mlp(some.mean(1))
+    return replace(
+        samples, samples=some, mean=some.mean(1), middle=middle, vertices=apply_sparse(loaded.model.up, middle),
+        active_steps=samples.active_steps[:, :count],
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def refined_joints(loaded: LoadedModel, samples: MeshSamples) -> Array:
+    """(B,N,14,3): the joints of ``hypothesis_meshes`` without making the whole surfaces."""
+    middle = loaded.model.mlp(samples.samples.flatten(0, 1))
+    coarse = np.searchsorted(loaded.hierarchy.indices[0], loaded.hierarchy.indices[1])
+    joints = torch.einsum("jv,nvc->njc", torch.from_numpy(loaded.maps.coarse_j14).to(middle), middle[:, coarse])
+    return joints.unflatten(0, samples.samples.shape[:2]).cpu().numpy()
+
+
+@torch.no_grad()
 def regressor_meshes(loaded: LoadedModel, samples: MeshSamples) -> Meshes:
     """The first guess m through the fixed upsampling (the MLP is trained for sample means, not for m)."""
     middle = apply_sparse(loaded.hierarchy.up[1], samples.regression.mesh)

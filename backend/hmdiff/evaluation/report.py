@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..models.weights import weights_path
+from ..models.weights import LoadedModel, weights_path
 from ..video.estimate import Estimator
+from .people_report import people_markdown
 from .score import finite
 from .settings import Result
 
@@ -39,13 +41,16 @@ def run_facts(estimator: Estimator, seconds_per_frame: float) -> Result:
         "dat": config.dat.mode,
         "seed": estimator.seed,
         "device": str(estimator.device),
-        "weights": {
-            "file": weights_path(config.preset).name,
-            **{key: value for key, value in loaded.card.items() if key != "config"},
-        },
+        "weights": weights_facts(weights_path(config.preset), loaded),
         "seconds_per_frame": finite(seconds_per_frame, 4),
         "hmdiff": __version__,
     }
+
+
+def weights_facts(file: Path, loaded: LoadedModel) -> Result:
+    """Which weights, and what their card says of how they were made."""
+    card = {key: value for key, value in loaded.card.items() if key != "config"}
+    return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()[:16], **card}
 
 
 def write_json(path: Path, result: Result) -> None:
@@ -55,10 +60,10 @@ def write_json(path: Path, result: Result) -> None:
 
 
 def markdown(result: Result) -> str:
-    """One table per group of methods that were scored on the same joints, then the facts and notes."""
+    """The whole of a result for people to read: tables, then the facts and notes."""
+    if "methods" in result:
+        return people_markdown(result)
     lines = [f"## hmdiff eval {result['benchmark']}", "", *_table(result), *_groups(result)]
-    if isinstance(result.get("distribution"), dict):
-        lines += ["", "### distribution", "", *_distribution(result["distribution"])]
     lines += ["", *(f"- {name}: {result[name]}" for name in FACTS if result.get(name) is not None)]
     lines += [f"- {note}" for note in result.get("notes", [])]
     return "\n".join(lines)
@@ -98,16 +103,3 @@ def _cell(block: Result, key: str) -> str:
     digits = 3 if key == "iou" else 1
     text = f"{value:.{digits}f}"
     return text if not interval else f"{text} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
-
-
-def _distribution(values: Result) -> list[str]:
-    if values["coverage"] is None:
-        return ["One hypothesis is no distribution."]
-    lines = [
-        f"- coverage {level}: {one['measured']:.3f} (a calibrated set: {one['calibrated']:.3f})"
-        for level, one in values["coverage"].items()
-    ]
-    for key, what in (("spread_mm", "spread of the hypotheses"), ("error_of_mean_mm", "error of their mean")):
-        parts = [f"{value:.1f} mm where {name}" for name, value in values[key].items() if value is not None]
-        lines.append(f"- {what}: {', '.join(parts)}")
-    return [*lines, f"- energy score: {values['energy_score_mm']:.1f} mm per joint"]

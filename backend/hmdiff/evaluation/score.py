@@ -15,8 +15,6 @@ Errors = dict[str, NDArray[np.float64]]
 """Name of a figure -> one value per frame, (F,) or (F,N) for N hypotheses."""
 
 LEVEL = 0.95
-INVISIBLE = 0.5
-"""A joint whose landmark's confidence is below this counts as not seen."""
 
 
 def pose_errors(
@@ -66,15 +64,19 @@ def best_errors(per_hypothesis: list[Errors]) -> Errors:
 
 def summary(errors: Mapping[str, ArrayLike], groups: ArrayLike, seed: int = 0) -> dict[str, Any]:
     """Means and, under ``ci95``, bootstrap intervals drawn over ``groups`` (F,); null where nothing was measured, or
-    where a single group tells nothing about others.
+    where a single group tells nothing about others. ``median``: a mean follows the few who were wholly mistaken.
     """
     out: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
+    medians: dict[str, Any] = {}
     for name, values in errors.items():
         found = metrics.clip_interval(values, groups, level=LEVEL, seed=seed)
         out[name] = finite(found.mean)
         intervals[name] = [finite(found.low), finite(found.high)] if found.n_clips > 1 else None
-    return out | {"ci95": intervals}
+        known = np.asarray(values, np.float64)
+        known = known[~np.isnan(known)]
+        medians[name] = finite(float(np.median(known))) if len(known) else None
+    return out | {"ci95": intervals, "median": medians}
 
 
 def finite(value: float, digits: int = 3) -> float | None:
@@ -82,37 +84,19 @@ def finite(value: float, digits: int = 3) -> float | None:
     return round(float(value), digits) if math.isfinite(value) else None
 
 
-def distribution(samples: ArrayLike, truth: ArrayLike, confidence: ArrayLike) -> dict[str, Any]:
-    """Is the set of hypotheses honest?
-
-    samples (F,N,J,3), truth (F,J,3) metres about the pelvis, confidence (F,J) of the joint's landmark in [0,1], nan
-    where it has none. Coverage beside what a calibrated set of N gives, spread and error of the mean where the
-    joint was seen and where not, and the energy score. Null for a single hypothesis.
+def difference(errors: Errors, reference: Errors, groups: ArrayLike, seed: int = 0) -> dict[str, Any]:
+    """Person by person against another method over the same (F,) people: ``summary`` of what it has more, and under
+    ``lower_share`` how often it has less. Only figures that both have.
     """
-    points, goal = np.asarray(samples, np.float64), np.asarray(truth, np.float64)
-    count = points.shape[1]
-    if count < 2:
-        return {"coverage": None, "spread_mm": None, "error_of_mean_mm": None, "energy_score_mm": None}
-    spread = metrics.spread_mm(points)
-    error = np.linalg.norm(points.mean(1) - goal, axis=-1) * metrics.alignment.MM_PER_M
-    sure = np.asarray(confidence, np.float64)
-    masks = {"visible": sure >= INVISIBLE, "invisible": sure < INVISIBLE}
-
-    def split(values: NDArray[np.float64]) -> dict[str, float | None]:
-        return {name: finite(values[mask].mean()) if mask.any() else None for name, mask in masks.items()}
-
-    return {
-        "coverage": {
-            f"{level:.0%}": {
-                "measured": finite(metrics.coverage(points, goal, level)),
-                "calibrated": finite(metrics.nominal_coverage(count, level)),
-            }
-            for level in metrics.REGIONS
-        },
-        "spread_mm": split(spread),
-        "error_of_mean_mm": split(error),
-        "energy_score_mm": finite(metrics.energy_score(points, goal).mean()),
+    both = {name: errors[name] - reference[name] for name in errors if name in reference}
+    share = {
+        name: finite(float((values[known] < 0).mean()))
+        for name, values in both.items()
+        if (known := ~np.isnan(values)).any()
     }
+    found = summary(both, groups, seed) | {"lower_share": share}
+    del found["median"]
+    return found
 
 
 class Tally:

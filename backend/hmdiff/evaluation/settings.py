@@ -14,7 +14,7 @@ REPO = Path(__file__).resolve().parents[3]
 SHARED_VARIABLE = "HMDIFF_SHARED"
 
 OnProgress = Callable[[str, int, int], None]
-"""Hears (stage, done, total)."""
+"""Hears (what is being measured, done, total)."""
 Result = dict[str, Any]
 """JSON-ready; see ``report``."""
 
@@ -22,7 +22,8 @@ Result = dict[str, Any]
 @dataclass(frozen=True)
 class EvalSettings:
     """preset, hypotheses, steps, seed, device as in ``RunOptions``; limit: only so many examples (people, frames per
-    video, photos); shared: the folder with ``data`` and ``samples``.
+    video, photos); shared: the folder with ``data`` and ``samples``; methods: names, or ``default`` or ``all``;
+    sweeps: names; weights: a folder of trained weights to measure instead of those shipped.
     """
 
     preset: str = "default"
@@ -32,6 +33,9 @@ class EvalSettings:
     device: str = "auto"
     limit: int | None = None
     shared: Path = REPO.parent / "shared"
+    methods: tuple[str, ...] = ("default",)
+    sweeps: tuple[str, ...] = ()
+    weights: Path | None = None
 
 
 def shared_folder() -> Path:
@@ -53,3 +57,12 @@ def must_have(path: Path, what: str) -> Path:
 def mocap_bundle(shared: Path) -> Path:
     """Errors: ``eval.no_data``."""
     return must_have(shared / "data" / "mocap_cmu_poses.npz", "the motion capture poses")
+
+
+def footage_only(settings: EvalSettings, name: str) -> None:
+    """Refuse what only people with exact meshes can answer. Errors: ``usage``."""
+    if settings.methods != ("default",) or settings.sweeps or settings.weights:
+        raise HmdiffError(
+            "usage", f"{name} runs the whole program on footage; --methods, --sweep and --weights are not for it.",
+            "Leave them out, or measure `rendered` or `synthetic`.",
+        )  # fmt: skip

@@ -1,7 +1,8 @@
 """f_I: 49 tokens of 128 that the denoiser attends to.
 
-Default: 8 x 8 patches of the detector's heatmaps and mask (DESIGN 6) plus the regressor's state. The paper's pooling
-of an RGB backbone's 2048 x 7 x 7 map stands beside it (supplement 3.1; note A14).
+Default: 8 x 8 patches of the detector's heatmaps and mask (DESIGN 6) plus the regressor's state. Table 4's pose feature
+is U's heatmaps cut into the same patches. The paper's pooling of an RGB backbone's 2048 x 7 x 7 map stands beside it
+(supplement 3.1; note A14).
 """
 
 from __future__ import annotations
@@ -13,29 +14,45 @@ from torch import Tensor, nn
 
 from .embeddings import position_code
 from .inputs import CHANNELS, ModelInputs
+from .pose_head import PoseHeatmaps
+from .regressor import N_J14
 
 PATCH = 8
 TOKENS = 49
 WIDTH = 128
 
+FeatureSource = Literal["image", "pose", "both"]
+"""Table 4: what the picture shows, the pose distribution U, or both side by side."""
+
 
 class ProxyFeatures(nn.Module):
-    """Heatmaps, mask and the regressor's hidden state -> f_I (N,49,128)."""
+    """Heatmaps, mask and the regressor's hidden state (``image``), or U (``pose``), or ``both`` -> f_I (N,49,128)."""
 
     position: Tensor
 
-    def __init__(self, hidden_width: int, inner: int = 128) -> None:
+    def __init__(self, hidden_width: int, inner: int = 128, source: FeatureSource = "image") -> None:
         super().__init__()
-        self.patch = nn.Linear(CHANNELS * PATCH * PATCH, inner)
+        self.source: FeatureSource = source
+        channels = {"image": CHANNELS, "pose": 2 * N_J14, "both": CHANNELS + 2 * N_J14}[source]
+        self.patch = nn.Linear(channels * PATCH * PATCH, inner)
         self.mix = nn.Linear(inner, WIDTH)
-        self.state = nn.Linear(hidden_width, WIDTH)
+        self.state = nn.Linear(hidden_width, WIDTH) if source != "pose" else None
         self.norm = nn.LayerNorm(WIDTH)
         self.register_buffer("position", position_code(TOKENS, WIDTH), persistent=False)
 
-    def forward(self, inputs: ModelInputs, hidden: Tensor) -> Tensor:
-        patches = nn.functional.unfold(inputs.grid, PATCH, stride=PATCH).transpose(1, 2)
+    def forward(self, inputs: ModelInputs, hidden: Tensor, pose: PoseHeatmaps | None = None) -> Tensor:
+        """pose: U's heatmaps, for a source that wants them."""
+        grids = [inputs.grid] if self.source != "pose" else []
+        if self.source != "image":
+            if pose is None:
+                raise ValueError(f"Features of the source {self.source} need U's heatmaps; none were given.")
+            # A peak is 1 as in the detector's heatmaps, however narrow it is.
+            grids += [maps / maps.amax((2, 3), keepdim=True).clamp_min(1e-12) for maps in (pose.xy, pose.xz)]
+        patches = nn.functional.unfold(torch.cat(grids, 1), PATCH, stride=PATCH).transpose(1, 2)
         local = self.mix(torch.nn.functional.gelu(self.patch(patches)))
-        return self.norm(local + self.state(hidden)[:, None] + self.position)
+        if self.state is not None:
+            local = local + self.state(hidden)[:, None]
+        return self.norm(local + self.position)
 
 
 def pool_backbone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,17 +32,12 @@ from .inputs import ModelInputs
 from .mesh_mlp import MeshMLP
 from .pose_head import most_likely_pose, paint, sample_poses
 from .regressor import N_COARSE, N_J14, Regression, Regressor
+from .spread import DiagonalSpread, FullSpread
+from .temporal import TemporalFusion, look_around
+from .track_noise import TrackNoise, draw_noise
 
 BASIS_RANK = 48
-
-
-@dataclass(frozen=True)
-class TrackNoise:
-    """All randomness of a set of hypotheses: start (N,431,3), steps (S,N,431,3), u (U,14,5)."""
-
-    start: Tensor
-    steps: Tensor
-    u: Tensor
+SAMPLE_STAGES = ("regressor", "features", "u", "sampling", "mesh")
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,8 @@ class MeshSamples:
 class HMDiff(nn.Module):
     """The whole model.
 
-    basis (1293,48): principal directions of m's errors; spread predicts how much larger or smaller than usual the
-    error along each is in this picture, as the log of a variance ratio. Both serve the posterior form of DAT and the
-    linear estimate under the denoiser.
+    basis (1293,48): principal directions of m's errors; spread predicts their covariance in this picture. Both serve
+    the posterior form of DAT, the linear estimate under the denoiser and exact sampling.
     """
 
     basis: Tensor
@@ -76,10 +71,10 @@ class HMDiff(nn.Module):
         super().__init__()
         self.config = config
         self.regressor = Regressor(config.regressor)
-        self.features = ProxyFeatures(config.regressor.width)
-        self.spread = nn.Linear(config.regressor.width, BASIS_RANK)
-        nn.init.zeros_(self.spread.weight)
-        nn.init.zeros_(self.spread.bias)
+        self.features = ProxyFeatures(config.regressor.width, source=config.features)
+        spread = FullSpread if config.spread == "full" else DiagonalSpread
+        self.spread = spread(config.regressor.width, BASIS_RANK)
+        self.temporal = TemporalFusion(config.temporal, config.regressor.width) if config.temporal else None
         self.denoiser = Denoiser(config.denoiser, hierarchy.hops, joint_map, config.prediction == "x0")
         self.mlp = MeshMLP(hierarchy.up[1], axis=config.mlp_axis)
         self.up = hierarchy.up[0]
@@ -89,17 +84,15 @@ class HMDiff(nn.Module):
 
     def noise_for_track(self, key: int, seed: int, sampler: SamplerConfig) -> TrackNoise:
         """The same key, seed and settings give the same noise on every machine (drawn on the CPU)."""
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + key * 7919 + 17) % (2**63))
-        n = sampler.hypotheses
-        start = torch.randn(n, N_COARSE, 3, generator=generator)
-        steps = torch.randn(sampler.steps, n, N_COARSE, 3, generator=generator)
-        return TrackNoise(start, steps, torch.rand(sampler.u_samples, N_J14, 5, generator=generator))
+        return draw_noise(key, seed, sampler, BASIS_RANK)
 
-    @torch.no_grad()
-    def observe(self, inputs: ModelInputs) -> tuple[Regression, ImageContext]:
-        """The parts that run once per picture."""
-        regression = self.regressor(inputs)
-        return regression, self.denoiser.context(self.features(inputs, regression.hidden))
+    def image_tokens(self, inputs: ModelInputs, regression: Regression) -> Tensor:
+        """f_I (B,49,128)."""
+        if self.config.features == "image":
+            return self.features(inputs, regression.hidden)
+        with torch.no_grad(), torch.autocast(inputs.grid.device.type, enabled=False):
+            heatmaps = paint(regression.u)
+        return self.features(inputs, regression.hidden, heatmaps)
 
     def sample(
         self,
@@ -108,14 +101,34 @@ class HMDiff(nn.Module):
         seed: int = 0,
         sampler: SamplerConfig | None = None,
         dat: DATConfig | None = None,
+        on_stage: Callable[[str], None] = lambda stage: None,
+        hidden: Tensor | None = None,
     ) -> MeshSamples:
-        """Run Algorithm 1 for B pictures at once; keys (B,) track ids that choose the noise."""
+        """Run Algorithm 1 for B pictures at once; keys (B,) track ids that choose the noise; on_stage hears each of
+        SAMPLE_STAGES when it is done. hidden (B,W): the regressor's state after a look at the neighbouring frames, for
+        pictures of a video. A ``direct`` model gives its one mesh as the only hypothesis.
+        """
         sampler, dat = sampler or self.config.sampler, dat or self.config.dat
-        regression, context = self.observe(inputs)
+        with torch.no_grad():
+            regression = self.regress(inputs) if hidden is None else self.regressor.read(hidden)
+            on_stage("regressor")
+            context = self.denoiser.context(self.image_tokens(inputs, regression))
+            on_stage("features")
+            if self.config.process == "direct":
+                mesh = self.direct_mesh(regression.mesh, context)[:, None]
+                on_stage("sampling")
+                none = mesh.new_zeros(len(mesh), 0, N_J14, 3)
+                return self._finish(mesh, regression, none, mesh.new_zeros(len(mesh), 1), sampler, on_stage)
         noises = {int(key): self.noise_for_track(int(key), seed, sampler) for key in keys.unique()}
         chosen = [noises[int(key)] for key in keys]
         device = inputs.landmarks.device
-        start = sampler.temperature * torch.stack([noise.start for noise in chosen]).to(device)
+
+        def stacked(part: Callable[[TrackNoise], Tensor]) -> Tensor:
+            return sampler.temperature * torch.stack([part(noise) for noise in chosen]).to(device)
+
+        start = stacked(lambda noise: noise.start)
+        inside = stacked(lambda noise: noise.inside) if sampler.exact else None
+        aim = stacked(lambda noise: noise.aim) if sampler.exact else None
         with torch.no_grad():
             heatmaps = paint(regression.u)
             if dat.target == "single":
@@ -123,22 +136,41 @@ class HMDiff(nn.Module):
             else:
                 u = sample_poses(heatmaps, torch.stack([noise.u for noise in chosen]).to(device), sampler.u_reading)
         with torch.no_grad():
-            prior = self.prior(regression)
-        h = self._start(start, regression.mesh, u, sampler, prior)
+            prior = self.prior(regression).widened(sampler.widen)
+        on_stage("u")
+        h = self._start(start, regression.mesh, u, sampler, prior, None if inside is None else inside[:, -1])
         repeated = context.repeat(sampler.hypotheses)
         first_gap: Tensor | None = None
         on: Tensor | None = None
         worked = torch.zeros(h.shape[:2], device=device)
         for number, step in enumerate(step_plan(self.bars, sampler.steps, sampler.eta)):
-            noise = sampler.temperature * torch.stack([n.steps[number] for n in chosen]).to(device)
-            h, first_gap, on = self._reverse(h, step, noise, repeated, regression.mesh, u, first_gap, on, dat, prior)
+            noise = stacked(lambda one, at=number: one.steps[at])
+            open_ = None if inside is None or aim is None else (inside[:, number], aim[:, number])
+            h, first_gap, on = self._reverse(
+                h, step, noise, repeated, regression.mesh, u, first_gap, on, dat, prior, open_
+            )
             worked += on
-        return self._finish(h, regression, u, worked, sampler)
+        on_stage("sampling")
+        return self._finish(h, regression, u, worked, sampler, on_stage)
+
+    def regress(self, inputs: ModelInputs) -> Regression:
+        """What the regressor says of pictures that have no neighbours: clips of one frame."""
+        hidden = self.regressor.look(inputs)
+        if self.temporal is None:
+            return self.regressor.read(hidden)
+        return look_around(self.regressor, self.temporal, hidden[:, None], hidden.new_ones(len(hidden), 1).bool())
+
+    def direct_mesh(self, mesh: Tensor, context: ImageContext, subset: Tensor | None = None) -> Tensor:
+        """Baselines A and B: m (B,431,3) in, the mesh out (all or a subset of its vertices), in one pass."""
+        around = (mesh, mesh) if self.config.denoiser.around_mesh else None
+        step = torch.zeros(len(mesh), dtype=torch.long, device=mesh.device)
+        return self.denoiser(mesh, step, context, around, subset).float()
 
     def prior(self, regression: Regression) -> MeshPrior:
         """How wrong m may be in these pictures."""
-        scale = torch.exp(self.spread(regression.hidden).float().clamp(-5.0, 4.0))
-        return MeshPrior.of(self.basis, self.joint_map, scale)
+        if isinstance(self.spread, DiagonalSpread):
+            return MeshPrior.of(self.basis, self.joint_map, self.spread.scale(regression.hidden))
+        return MeshPrior.of_covariance(self.basis, self.joint_map, self.spread(regression.hidden))
 
     def predict_x0(self, h: Tensor, step: Step, context: ImageContext, mesh: Tensor, prior: MeshPrior) -> Tensor:
         """h (B,N,431,3), context repeated N times -> clean estimate (B,N,431,3)."""
@@ -159,7 +191,9 @@ class HMDiff(nn.Module):
             return None
         return mesh, linear_denoise(noisy, mesh, alpha_bar, prior)
 
-    def _start(self, noise: Tensor, mesh: Tensor, u: Tensor, sampler: SamplerConfig, prior: MeshPrior) -> Tensor:
+    def _start(
+        self, noise: Tensor, mesh: Tensor, u: Tensor, sampler: SamplerConfig, prior: MeshPrior, inside: Tensor | None
+    ) -> Tensor:
         bar = float(self.bars[-1])
         if sampler.init == "noise":
             return noise
@@ -169,13 +203,18 @@ class HMDiff(nn.Module):
             exact = 1e-4 * torch.eye(3, device=u.device).expand(len(u), N_J14, 3, 3)
             joints = joints_of(centre, self.joint_map)
             centre = posterior_step(centre, joints, picked, exact, prior, prior.variance, DATConfig())
+        if inside is not None:
+            centre = centre + prior.draw(inside, prior.variance)
         return bar**0.5 * centre + (1 - bar) ** 0.5 * noise
 
     def _reverse(
         self, h: Tensor, step: Step, noise: Tensor, context: ImageContext, mesh: Tensor, u: Tensor,
         first_gap: Tensor | None, before: Tensor | None, dat: DATConfig, prior: MeshPrior,
+        inside: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor]:  # fmt: skip
-        """One step of Algorithm 1: predict, align, move. Returns h_{k-1}, D_K and where DAT was on."""
+        """One step of Algorithm 1: predict, align, move. Returns h_{k-1}, D_K and where DAT was on. inside: the noise
+        of exact sampling, (B,N,48) and (B,N,14,3).
+        """
         bar = torch.tensor(step.alpha_bar, device=h.device)
         needs_gradient = dat.mode == "full"
         with torch.set_grad_enabled(needs_gradient):
@@ -191,8 +230,11 @@ class HMDiff(nn.Module):
             first_gap = gap if first_gap is None else first_gap
             on = active(gap, first_gap, dat, before) if dat.mode != "none" else torch.zeros_like(gap, dtype=torch.bool)
             gate = on[..., None, None].to(h)
+            if inside is not None:
+                clean = clean + prior.draw(inside[0], prior.remaining_variance(step.alpha_bar))
+                joints = joints_of(clean, self.joint_map)
             if dat.mode == "posterior":
-                aligned = self._posterior(clean, joints, u, step, dat, prior)
+                aligned = self._posterior(clean, joints, u, step, dat, prior, None if inside is None else inside[1])
                 clean = torch.where(on[..., None, None], aligned, clean)
             moved = ddim_step(clean, to_epsilon(clean, h, bar), step, noise)
             # At zero signal (A4) the estimate does not depend on h_k, so there is nothing to pull through it.
@@ -204,8 +246,9 @@ class HMDiff(nn.Module):
             return moved - gate * clip_step(gamma * pull, dat.clip), first_gap, on
 
     def _posterior(
-        self, clean: Tensor, joints: Tensor, u: Tensor, step: Step, dat: DATConfig, prior: MeshPrior
-    ) -> Tensor:
+        self, clean: Tensor, joints: Tensor, u: Tensor, step: Step, dat: DATConfig, prior: MeshPrior,
+        aim: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         centred = u - u.mean(1, keepdim=True)
         covariance = torch.einsum("bsji,bsjk->bjik", centred, centred) / max(1, u.shape[1] - 1)
         covariance = covariance + 4e-4 * torch.eye(3, device=u.device)
@@ -213,20 +256,26 @@ class HMDiff(nn.Module):
             target = u[:, torch.arange(clean.shape[1]) % u.shape[1]]
         else:
             target = u.mean(1, keepdim=True)
+            if aim is not None:
+                root = torch.linalg.cholesky(covariance / dat.trust)
+                target = target + torch.einsum("bjik,bnjk->bnji", root, aim)
         variance = prior.remaining_variance(step.alpha_bar)
         return posterior_step(clean, joints, target, covariance, prior, variance, dat)
 
     @torch.no_grad()
     def _finish(
-        self, samples: Tensor, regression: Regression, u: Tensor, worked: Tensor, sampler: SamplerConfig
-    ) -> MeshSamples:
+        self, samples: Tensor, regression: Regression, u: Tensor, worked: Tensor, sampler: SamplerConfig,
+        on_stage: Callable[[str], None],
+    ) -> MeshSamples:  # fmt: skip
         mean = samples.mean(1)
         if sampler.combine == "medoid":
             flat = samples.flatten(2)
             best = torch.cdist(flat, flat).sum(-1).argmin(1)
             mean = samples[torch.arange(len(samples)), best]
         middle = self.mlp(mean)
-        return MeshSamples(samples, mean, middle, apply_sparse(self.up, middle), regression, u, worked)
+        vertices = apply_sparse(self.up, middle)
+        on_stage("mesh")
+        return MeshSamples(samples, mean, middle, vertices, regression, u, worked)
 
 
 def fast_bfloat16(device: torch.device) -> bool:

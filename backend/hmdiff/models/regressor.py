@@ -22,7 +22,7 @@ class RegressorConfig:
     """width: of the residual MLP; blocks: number of residual blocks; mask_features: size of the mask's summary."""
 
     width: int = 768
-    blocks: int = 3
+    blocks: int = 5
     mask_features: int = 96
 
 
@@ -108,6 +108,10 @@ class Regressor(nn.Module):
             bias[:, :, 4:7] = -2.0
 
     def forward(self, inputs: ModelInputs) -> Regression:
+        return self.read(self.look(inputs))
+
+    def look(self, inputs: ModelInputs) -> Tensor:
+        """What one picture says: the trunk's state (N,W)."""
         flags = inputs.flags
         small = torch.nn.functional.avg_pool2d(inputs.grid[:, -1:], 2).flatten(1)
         crop = torch.cat([inputs.crop[:, :2], inputs.crop[:, 2:].clamp_min(1e-3).log()], 1)
@@ -115,7 +119,10 @@ class Regressor(nn.Module):
         x = self.entry(x)
         for block in self.blocks:
             x = block(x)
-        hidden = self.norm(x)
+        return self.norm(x)
+
+    def read(self, hidden: Tensor) -> Regression:
+        """Mesh, camera and pose distribution from the trunk's state."""
         mesh = self.mean_mesh + self.mesh(hidden).view(-1, N_COARSE, 3)
         return Regression(hidden, mesh, self.camera(hidden), self._mixture(hidden, mesh))
 

@@ -51,12 +51,14 @@ def allowed(text: str, roots: Sequence[Path]) -> Path:
     )  # fmt: skip
 
 
-def default_take(source: Path, job: str) -> Path:
-    """Beside the footage, or inside it where it is a folder."""
+def default_take(source: Path, job: str, folder: Path | None = None) -> Path:
+    """Beside the footage, inside it where it is a folder, or in ``folder`` where the footage only has a name."""
     stem = re.sub(r"[^\w.-]+", "_", source.stem)[:80]
+    if folder is not None:
+        return folder / f"{stem}-{job}.take"
     return source / f"{job}.take" if source.is_dir() else source.with_name(f"{stem}-{job}.take")
 
 
-def kept_take(take: Path) -> str:
+def kept_take(take: str) -> str:
     """The take's folder if a run left something readable there, else ""."""
-    return str(take) if (take / MANIFEST).is_file() else ""
+    return take if take and (Path(take) / MANIFEST).is_file() else ""

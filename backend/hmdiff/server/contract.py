@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class PushedFrame:
+    """A frame that came from the client. index and time (seconds) rise; image (H,W,3) uint8 RGB, upright."""
+
+    index: int
+    time: float
+    image: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """kind: ``pose`` or ``animate``; source: footage, below a root; take: the folder to write; options: the client's,
-    as JSON, not yet looked at except for paths; outputs: further files to write; device: of this worker.
+    """kind: ``pose``, ``animate`` or ``people``; source: footage, below a root, or only a name where ``frames`` is
+    given; take: the folder to write, not to be touched by ``people``; options: the client's, as JSON, not yet looked
+    at except for paths; outputs: further files to write; device: of this worker.
+
+    resume: ``take`` holds what an earlier run left, go on with it. frames: the footage itself, for a job whose client
+    pushes it; it ends with the client's last frame or when the job is cancelled (ask ``should_stop``), raises
+    HmdiffError ``input.unreadable``, and can be gone through once; stream: {"width", "height", "fps"} of it, checked,
+    empty otherwise.
     """
 
     job: str
@@ -23,6 +39,9 @@ class JobRequest:
     options: Mapping[str, Any]
     outputs: tuple[Path, ...]
     device: str
+    resume: bool = False
+    frames: Iterator[PushedFrame] | None = None
+    stream: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,3 +67,5 @@ class JobOutcome:
 
 
 JobFunction = Callable[[JobRequest, JobHooks], JobOutcome]
+WarmUp = Callable[[str, Callable[[], bool]], None]
+"""``warm_up(device, should_stop)`` beside a job function: called in an idle worker before its first job."""

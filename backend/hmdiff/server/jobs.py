@@ -1,70 +1,117 @@
-"""The real job: footage in, a take out, rows to the client as frames finish. Importing this imports torch."""
+"""The real jobs: footage in, a take out, rows to the client as frames finish. Importing this imports torch."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 from hmdiff_wire.errors import HmdiffError
-from hmdiff_wire.take import PersonFrame, read_take
-from hmdiff_wire.take_format import HYPOTHESIS_FIELDS, ROW_FIELDS, STATUS_CODE
-from numpy.typing import NDArray
+from hmdiff_wire.take import Take, read_take
 
 from ..video.animate import run
-from ..video.export_npz import export_npz
+from ..video.options import RunOptions
+from ..video.outputs import FROM_CLIP, FROM_PHOTO, FROM_PUSHED, check_outputs, write_output
+from ..video.people import people_in_frame
+from ..video.pushed import PushedSource
 from ..video.sequence import PHOTO_SUFFIXES
+from ..video.source import Footage, open_source
+from ..video.warm_up import warm_up
 from .contract import JobHooks, JobOutcome, JobRequest
-from .options import run_options
+from .options import frame_option, run_options
+from .refine_job import refine_job
+from .rows import frame_arrays
+
+__all__ = ["people_job", "run_job", "warm_up"]
+
+
+class _Cancelled(Exception):
+    """Ends the writing of an output."""
 
 
 def run_job(request: JobRequest, hooks: JobHooks) -> JobOutcome:
-    """Errors: those of the options, of ``video.animate.run`` and of the outputs; ``nothing.nobody``."""
+    """Any kind of job. Errors: those of the options, of ``video.animate.run`` and of the outputs; ``nothing.nobody``,
+    ``input.empty`` where no frame was pushed.
+    """
+    if request.kind == "people":
+        return people_job(request, hooks)
+    if request.kind == "refine":
+        return refine_job(request, hooks)
     options = run_options(request.options, request.device)
-    _check_kind(request)
-    for path in request.outputs:
-        if path.suffix.lower() != ".npz":
-            raise HmdiffError(
-                "output.unknown_kind", f"The backend cannot write {path.name}.",
-                "Ask for names ending in .npz; `hmdiff animate` writes the other kinds.",
-            )  # fmt: skip
+    pushed = _pushed(request, options.frame_range)
+    if pushed is None:
+        _check_kind(request)
+    kinds = FROM_PUSHED if pushed else FROM_PHOTO if request.kind == "pose" else FROM_CLIP
+    check_outputs(request.outputs, kinds)
     result = run(
         request.source, options, request.take, hooks.on_progress, hooks.should_stop,
         lambda index, time, rows: hooks.on_frame(index, time, frame_arrays(rows)),
+        resume=request.resume, source=pushed,
     )  # fmt: skip
-    cancelled = result.status == "cancelled"
-    if not result.people and not cancelled:
-        raise HmdiffError(
-            "nothing.nobody", f"Nobody was found in {request.source.name}.",
-            "Mark the person with a box, or give keypoints from another detector.",
-        )  # fmt: skip
-    written = () if cancelled else request.outputs
-    for path in written:
-        export_npz(read_take(request.take), path, with_vertices=options.raw_vertices)
+    if result.status == "cancelled":
+        return JobOutcome(result.frames, result.people, result.notes, (), cancelled=True)
+    if not result.frames and pushed:
+        raise HmdiffError("input.empty", "No picture came.", "Push at least one frame of the range.")
+    if not result.people:
+        raise nobody(request.source)
+    written, cancelled = _write(request, options, hooks)
     return JobOutcome(result.frames, result.people, result.notes, written, cancelled)
 
 
-def frame_arrays(rows: list[PersonFrame]) -> dict[str, NDArray[Any]]:
-    """Rows of one frame as the arrays of FrameResult: P people first, hypotheses (P, N, ...), vertex_std (P, V)."""
-    count = max((len(row.hypotheses_score) for row in rows), default=0)
-    vertices = max((len(row.vertex_std) for row in rows), default=0)
-    arrays: dict[str, NDArray[Any]] = {
-        "track_id": np.array([row.track_id for row in rows], "<i4"),
-        "status": np.array([STATUS_CODE[row.status] for row in rows], "|u1"),
-        "vertex_std": _stacked([row.vertex_std for row in rows], (vertices,)),
-    }
-    for name, shape in ROW_FIELDS.items():
-        arrays[name] = _stacked([getattr(row, name) for row in rows], shape)
-    for name, shape in HYPOTHESIS_FIELDS.items():
-        arrays[f"hypotheses_{name}"] = _stacked([getattr(row, f"hypotheses_{name}") for row in rows], (count, *shape))
-    return arrays
+def people_job(request: JobRequest, hooks: JobHooks) -> JobOutcome:
+    """Who is in one frame, largest first: ``box`` (P,4) px, ``score`` (P,), ``thumbnail`` (P,96,96,3) RGB. No take.
+
+    Errors: those of the options, the source and the detector; ``nothing.nobody``.
+    """
+    index, others = frame_option(request.options)
+    options = run_options(others, request.device)  # a mistake is told now, not when the run begins
+    hooks.on_progress("people", 0, 1)
+    # A pushed picture is already the one that is meant.
+    pushed = _pushed(request, None)
+    source: Footage = pushed or open_source(request.source)
+    found = people_in_frame(source, 0 if pushed or source.info.kind == "image" else index, options)
+    if not len(found.box):
+        raise nobody(request.source)
+    hooks.on_frame(
+        found.index, found.time,
+        {"box": found.box.astype("<f4"), "score": found.score.astype("<f4"), "thumbnail": found.thumbnail},
+    )  # fmt: skip
+    hooks.on_progress("people", 1, 1)
+    return JobOutcome(1, tuple(range(len(found.box))))
 
 
-def _stacked(values: list[NDArray[Any]], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Values along a new first axis; NaN where a person has fewer (a row without hypotheses or without a spread)."""
-    out = np.full((len(values), *shape), np.nan, "<f4")
-    for at, value in enumerate(values):
-        out[at, : len(value)] = value
-    return out
+def nobody(source: Path) -> HmdiffError:
+    return HmdiffError(
+        "nothing.nobody", f"Nobody was found in {source.name}.",
+        "Mark the person with a box, or give keypoints from another detector.",
+    )  # fmt: skip
+
+
+def _pushed(request: JobRequest, frame_range: tuple[int, int | None] | None) -> PushedSource | None:
+    if request.frames is None:
+        return None
+    stream = request.stream
+    return PushedSource(
+        request.source.name, request.frames, int(stream["width"]), int(stream["height"]), float(stream["fps"]),
+        "image" if request.kind == "pose" else "video", frame_range,
+    )  # fmt: skip
+
+
+def _write(request: JobRequest, options: RunOptions, hooks: JobHooks) -> tuple[tuple[Path, ...], bool]:
+    """What was asked for besides the take: files written, whether it was cancelled before the last one."""
+
+    def heard(done: int, total: int) -> None:
+        hooks.on_progress("writing", done, total)
+        if hooks.should_stop():
+            raise _Cancelled
+
+    written: list[Path] = []
+    take: Take | None = read_take(request.take) if request.outputs else None
+    for path in request.outputs:
+        assert take is not None
+        try:
+            written += write_output(take, request.source, path, heard, options.raw_vertices)
+        except _Cancelled:
+            return tuple(written), True
+    return tuple(written), False
 
 
 def _check_kind(request: JobRequest) -> None:

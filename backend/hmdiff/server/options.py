@@ -9,10 +9,10 @@ from typing import Any
 
 from hmdiff_wire.errors import HmdiffError
 
-from ..video.options import RunOptions
+from ..video.options import DETECTORS, PEOPLE, RunOptions
 
 PRESETS = ("default", "preview", "quality", "paper")
-PATHS = ("keypoints", "masks", "body")
+PATHS = ("detector_models", "keypoints", "masks", "body")
 """Options that name files; the server lets only those below its roots through."""
 
 
@@ -25,6 +25,18 @@ def run_options(options: Mapping[str, Any], device: str) -> RunOptions:
             )
     values = {name: _READERS[name](name, value) for name, value in options.items() if value is not None}
     return RunOptions(**values, device=device)
+
+
+def frame_option(options: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Options of a job ``people`` -> the frame to look at, and the options of the run it is for. ``frame``, else the
+    first of ``frame_range``, else 0. Errors: ``options.bad``.
+    """
+    others = {name: value for name, value in options.items() if name != "frame"}
+    if options.get("frame") is not None:
+        return _whole(0, 10**9)("frame", options["frame"]), others
+    if options.get("frame_range") is not None:
+        return _frame_range("frame_range", options["frame_range"])[0], others
+    return 0, others
 
 
 def _bad(name: str, wanted: str) -> HmdiffError:
@@ -53,10 +65,13 @@ def _number(good: Callable[[float], bool], wanted: str) -> Callable[[str, Any], 
     return read
 
 
-def _preset(name: str, value: Any) -> str:
-    if value not in PRESETS:
-        raise _bad(name, f"one of {', '.join(PRESETS)}")
-    return value
+def _one_of(words: tuple[str, ...]) -> Callable[[str, Any], str]:
+    def read(name: str, value: Any) -> str:
+        if value not in words:
+            raise _bad(name, f"one of {', '.join(words)}")
+        return value
+
+    return read
 
 
 def _boxes(name: str, value: Any) -> tuple[tuple[float, ...], ...]:
@@ -93,11 +108,13 @@ def _flag(name: str, value: Any) -> bool:
 
 
 _READERS: dict[str, Callable[[str, Any], Any]] = {
-    "preset": _preset,
+    "preset": _one_of(PRESETS),
     "hypotheses": _whole(1, 1000),
     "steps": _whole(1, 1000),
     "seed": _whole(0, 2**63 - 1),
+    "person": _one_of(PEOPLE),
     "boxes": _boxes,
+    "detector": _one_of(DETECTORS),
     **dict.fromkeys(PATHS, _path),
     "focal": _number(lambda px: px > 0, "a number of pixels above zero"),
     "frame_range": _frame_range,

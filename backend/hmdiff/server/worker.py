@@ -9,16 +9,11 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import zmq
-from hmdiff_wire.codec import decode, encode
-from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.messages import (
-    Cancel,
     Cancelled,
     Error,
     FrameResult,
@@ -28,42 +23,18 @@ from hmdiff_wire.messages import (
     Message,
     Progress,
     Submit,
-    error_data,
-    from_packet,
-    to_packet,
 )
+from hmdiff_wire.packing import error_data
 from numpy.typing import NDArray
 
 from .access import kept_take
-from .contract import JobFunction, JobHooks, JobOutcome, JobRequest
-from .sockets import HOST
+from .contract import JobFunction, JobHooks, JobOutcome, JobRequest, WarmUp
+from .failures import as_error
+from .feed import pushed_frames
+from .link import Link
 from .worker_process import TOKEN_VARIABLE
 
 PROGRESS_SECONDS = 0.1
-
-
-class Link:
-    """The socket to the server. Used from the main thread only."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.LINGER, 2000)
-        self._socket.connect(f"tcp://{HOST}:{port}")
-        self._token = token
-
-    def send(self, message: Message) -> None:
-        self._socket.send_multipart(encode(to_packet(message, self._token)))
-
-    def receive(self, wait: bool) -> Message | None:
-        """None when there is nothing and ``wait`` is False."""
-        try:
-            return from_packet(decode(self._socket.recv_multipart(0 if wait else zmq.NOBLOCK)))
-        except zmq.Again:
-            return None
-
-    def close(self) -> None:
-        self._socket.close()
-        zmq.Context.instance().term()
 
 
 class Reporter:
@@ -71,7 +42,6 @@ class Reporter:
 
     def __init__(self, link: Link, job: str) -> None:
         self.link, self.job = link, job
-        self.stopped = False
         self._stage, self._first, self._said = "", (0.0, 0), 0.0
 
     def hooks(self) -> JobHooks:
@@ -97,9 +67,7 @@ class Reporter:
         self.link.send(FrameResult(self.job, int(index), float(seconds), arrays))
 
     def should_stop(self) -> bool:
-        while not self.stopped and (message := self.link.receive(wait=False)) is not None:
-            self.stopped = isinstance(message, Cancel) and message.job == self.job
-        return self.stopped
+        return self.link.is_cancelled(self.job)
 
 
 def main() -> None:
@@ -113,61 +81,52 @@ def main() -> None:
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     link = Link(args.port, os.environ.pop(TOKEN_VARIABLE, ""))
     try:
-        function = load_function(args.jobs)
+        function, warm_up = load_functions(args.jobs)
     except Exception as error:
         link.send(Error(error_data(as_error(error))))
         link.close()
         sys.exit(1)
     link.send(Hello("worker"))
+    prepare(warm_up, args.device, link)
     while True:
-        message = link.receive(wait=True)
-        if isinstance(message, Submit):
-            link.send(run(link, function, message, args.device))
+        submit = link.next_job()
+        link.send(run(link, function, submit, args.device))
 
 
-def load_function(name: str) -> JobFunction:
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+def load_functions(name: str) -> tuple[JobFunction, WarmUp | None]:
+    """``module:function`` -> it, and the module's ``warm_up`` if it has one."""
+    module_name, _, function = name.partition(":")
+    module = importlib.import_module(module_name)
+    return getattr(module, function), getattr(module, "warm_up", None)
+
+
+def prepare(warm_up: WarmUp | None, device: str, link: Link) -> None:
+    """Load before the first job what it needs, unless that job is there; what goes wrong, it will say as well."""
+    if warm_up:
+        try:
+            warm_up(device, link.has_job)
+        except Exception as error:
+            print(f"hmdiff serve: warming up: {as_error(error)}", file=sys.stderr, flush=True)
 
 
 def run(link: Link, function: JobFunction, submit: Submit, device: str) -> Message:
     """Run one job; the message that ends it."""
     take = Path(submit.take)
     reporter = Reporter(link, submit.job)
+    frames = pushed_frames(link, submit) if submit.input == "frames" else None
     request = JobRequest(
-        submit.job, submit.kind, Path(submit.source), take, submit.options, tuple(map(Path, submit.outputs)), device
-    )
+        submit.job, submit.kind, Path(submit.source), take, submit.options, tuple(map(Path, submit.outputs)), device,
+        submit.resume, frames, submit.stream,
+    )  # fmt: skip
     try:
         outcome: JobOutcome = function(request, reporter.hooks())
     except Exception as error:
-        return JobFailed(submit.job, error_data(as_error(error)), kept_take(take))
+        return JobFailed(submit.job, error_data(as_error(error, take)), kept_take(submit.take))
     if outcome.cancelled:
-        return Cancelled(submit.job, kept_take(take))
+        return Cancelled(submit.job, kept_take(submit.take))
     return JobDone(
         submit.job, submit.take, outcome.frames, outcome.people, outcome.notes, tuple(map(str, outcome.outputs))
     )
-
-
-def as_error(error: Exception) -> HmdiffError:
-    """Any exception as a sentence and a fix; the traceback goes to the backend's log and into the detail."""
-    if isinstance(error, HmdiffError):
-        return error
-    trace = "".join(traceback.format_exception(error))
-    print(trace, file=sys.stderr, flush=True)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return HmdiffError(
-            "memory", "The computer ran out of memory.", "Try fewer hypotheses or a shorter range of frames.",
-            trace[-2500:],
-        )  # fmt: skip
-    if isinstance(error, ModuleNotFoundError):
-        return HmdiffError(
-            "install.incomplete", f"The Python package {error.name} is not installed.",
-            "`hmdiff doctor` says how to get what is missing.", trace[-2500:],
-        )  # fmt: skip
-    return HmdiffError(
-        "internal", f"Something broke inside hmdiff ({type(error).__name__}: {error}).",
-        "Please report it with the backend's log.", trace[-2500:],
-    )  # fmt: skip
 
 
 def _end_with_the_server() -> None:

@@ -14,11 +14,13 @@ from contextlib import suppress
 import zmq
 from hmdiff_wire.codec import LIMITS, decode, encode
 from hmdiff_wire.errors import HmdiffError
-from hmdiff_wire.messages import Hello, Message, WorkerState, from_packet, to_packet
+from hmdiff_wire.messages import Hello, Message, WorkerState
+from hmdiff_wire.packing import from_packet, to_packet
 
-from .sockets import bind_router, receive
+from .sockets import HOST, bind, new_router, receive
 
 TOKEN_VARIABLE = "HMDIFF_WORKER_TOKEN"
+LAST_WORDS_SECONDS = 0.2
 
 
 class WorkerProcess:
@@ -26,15 +28,20 @@ class WorkerProcess:
 
     It talks over a loopback socket with a token of its own generation, which only it is told, so that nothing of a
     dead one or of another program is believed. Its stdin is a pipe that closes with the server, however that ends.
+    failed_at: when it last did not start, 0.0 for never.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], jobs: str, device: str) -> None:
+        self.device = device
         self.state: WorkerState = "none"
-        self.socket, self._port = bind_router(context, 0, LIMITS.array_bytes)
+        self.failed_at = 0.0
+        self.socket = new_router(context, LIMITS.array_bytes)
+        self._port = bind(self.socket, HOST, 0)
         self._command = [sys.executable, "-m", "hmdiff.server.worker", "--jobs", jobs, "--device", device]
         self._process: subprocess.Popen[bytes] | None = None
         self._identity = b""
         self._token = ""
+        self._ended_at = 0.0
 
     def start(self) -> None:
         """Raises OSError when the system gives no process."""
@@ -49,9 +56,9 @@ class WorkerProcess:
     def send(self, message: Message) -> None:
         """To the worker that said hello; one that is just dying is noticed by ``exit_code``."""
         with suppress(zmq.ZMQError):
-            self.socket.send_multipart([self._identity, *encode(to_packet(message))], zmq.NOBLOCK)
+            self.socket.send_multipart([self._identity, *encode(to_packet(message))], zmq.NOBLOCK, copy=False)
 
-    def messages(self, most: int = 100) -> Iterator[Message]:
+    def messages(self, most: int = 50) -> Iterator[Message]:
         """What has arrived from the living worker. Messages that are not its own or not of the protocol are skipped."""
         for _ in range(most):
             parts = receive(self.socket)
@@ -70,18 +77,25 @@ class WorkerProcess:
                 self._identity = identity
             if identity == self._identity:
                 if isinstance(message, Hello):
-                    self.state = "idle"
+                    self.state, self.failed_at = "idle", 0.0
                 yield message
 
     def exit_code(self) -> int | None:
         """None while it lives, or where there is none."""
         return self._process.poll() if self._process else None
 
+    def last_words_said(self) -> int | None:
+        """The exit code of one that ended a moment ago, so that what it still sent has arrived; else None."""
+        code = self.exit_code()
+        if code is None:
+            return None
+        self._ended_at = self._ended_at or time.monotonic()
+        return code if time.monotonic() - self._ended_at > LAST_WORDS_SECONDS else None
+
     def forget(self) -> None:
         """After its death: back to none."""
-        if self._process and self._process.stdin:
-            with suppress(OSError):
-                self._process.stdin.close()
+        self._ended_at = 0.0
+        self.ask_to_end()
         self._process, self._identity, self._token, self.state = None, b"", "", "none"
 
     def kill(self) -> None:
@@ -90,12 +104,15 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
 
+    def ask_to_end(self) -> None:
+        if self._process and self._process.stdin:
+            with suppress(OSError):
+                self._process.stdin.close()
+
     def close(self, grace_s: float) -> None:
         """Ask it to end by closing its stdin, then make it."""
+        self.ask_to_end()
         if self._process:
-            if self._process.stdin:
-                with suppress(OSError):
-                    self._process.stdin.close()
             try:
                 self._process.wait(grace_s)
             except subprocess.TimeoutExpired:
@@ -103,16 +120,6 @@ class WorkerProcess:
                 self._process.wait()
         self.forget()
         self.socket.close()
-
-
-def wait_for_last_words(worker: WorkerProcess, seconds: float = 0.2) -> list[Message]:
-    """What a worker that has just ended managed to send."""
-    end = time.monotonic() + seconds
-    found: list[Message] = []
-    while time.monotonic() < end:
-        worker.socket.poll(20)
-        found += worker.messages()
-    return found
 
 
 def death(code: int | str, during_start: bool) -> HmdiffError:

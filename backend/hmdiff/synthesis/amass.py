@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
+from hmdiff_wire.damaged import DAMAGED_NPZ
 from hmdiff_wire.errors import HmdiffError
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -28,7 +27,7 @@ def read_amass(path: Path, fps_limit: float) -> NDArray[np.float64] | None:
                 return None
             poses = np.asarray(data["poses"], np.float64)
             rate = next((float(data[key]) for key in _RATES if key in data.files), 0.0)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED_NPZ as error:
         raise unreadable(path, repr(error)) from error
     if poses.ndim != 2 or poses.shape[1] < 3 * N_BODY or not np.isfinite(poses).all():
         raise unreadable(path, f"poses of shape {poses.shape}")

@@ -22,6 +22,10 @@ COLLARS, SHOULDERS = (13, 14), (16, 17)
 COLLAR_REST = (((0.95, 0.31, 0.0), 13), ((-0.95, 0.31, 0.0), 14))
 """The bundle's rest direction of collar -> shoulder (README_mocap.md)."""
 
+LIMBS = ((13, 16, 18, 20, 22), (14, 17, 19, 21, 23), (1, 4, 7, 10), (2, 5, 8, 11))
+TILTED, TILT_STD = 0.12, 40.0
+"""Share of augmented people whose whole body is leant over, and how far (degrees): mocap has few who lie or fall."""
+
 UPPER_BODY = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 
 
@@ -108,7 +112,8 @@ def apply_collar_correction(rotations: Tensor, corrections: Tensor) -> Tensor:
 def sample_rotations(pool: PosePool, count: int, generator: torch.Generator, augment: bool = True) -> Tensor:
     """Draw local rotations (count,24,3,3), root in mocap axes (y up).
 
-    augment: mirror half, recombine upper and lower bodies in a fifth, perturb joints by a few degrees.
+    augment: mirror half, give a fifth the upper body of somebody else and a sixth one limb of somebody else, perturb
+    joints by a few degrees, lean some over (``TILTED``).
     """
     device = pool.poses.device
     poses = pool.poses[torch.multinomial(pool.weight, count, replacement=True, generator=generator)].clone()
@@ -118,6 +123,7 @@ def sample_rotations(pool: PosePool, count: int, generator: torch.Generator, aug
         upper = torch.zeros(24, dtype=torch.bool, device=device)
         upper[list(UPPER_BODY)] = True
         poses = torch.where((swap[:, None] & upper)[..., None], other, poses)
+        poses = _with_other_limb(poses, generator)
         mirrored = poses[:, list(MIRROR)] * torch.tensor([1.0, -1.0, -1.0], device=device)
         flip = torch.rand(count, generator=generator, device=device) < 0.5
         poses = torch.where(flip[:, None, None], mirrored, poses)
@@ -126,7 +132,28 @@ def sample_rotations(pool: PosePool, count: int, generator: torch.Generator, aug
         spread = 0.06 * torch.rand(count, 1, 1, generator=generator, device=device) * 2
         jitter = torch.randn(count, 24, 3, generator=generator, device=device) * spread
         rotations = rotations @ axis_angle_to_matrix(jitter)
+        rotations = torch.cat([(_leaning(count, generator, device) @ rotations[:, 0])[:, None], rotations[:, 1:]], 1)
     return rotations
+
+
+def _with_other_limb(poses: Tensor, generator: torch.Generator) -> Tensor:
+    """A sixth of the people (N,24,3) get one arm or leg of somebody else."""
+    count, device = len(poses), poses.device
+    other = poses[torch.randperm(count, generator=generator, device=device)]
+    member = torch.zeros(len(LIMBS) + 1, 24, 1, dtype=torch.bool, device=device)
+    for row, limb in enumerate(LIMBS):
+        member[row, list(limb)] = True
+    which = torch.randint(len(LIMBS), (count,), generator=generator, device=device)
+    chosen = torch.rand(count, generator=generator, device=device) < 1 / 6
+    return torch.where(member[torch.where(chosen, which, len(LIMBS))], other, poses)
+
+
+def _leaning(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """(N,3,3) turns about a horizontal axis, none for most; y is up."""
+    way = 2 * torch.pi * torch.rand(count, generator=generator, device=device)
+    angle = torch.deg2rad(TILT_STD * torch.randn(count, generator=generator, device=device))
+    angle = angle * (torch.rand(count, generator=generator, device=device) < TILTED)
+    return axis_angle_to_matrix(torch.stack([way.cos() * angle, torch.zeros_like(angle), way.sin() * angle], -1))
 
 
 def _rotation_between(source: Tensor, target: Tensor) -> Tensor:

@@ -57,16 +57,18 @@ class DenoiserTask:
         inputs, truth = batch.inputs[rows], batch.people.vertices[rows]
         device = truth.device
         with torch.no_grad():
-            regression = self.model.regressor(inputs)
+            regression = self.model.regress(inputs)
             mesh = regression.mesh.float()
             prior = self.model.prior(regression)
         config, bars = self.model.config, self.model.bars.to(device)
+        chosen = None if full else torch.randperm(truth.shape[1], generator=generator, device=device)[: self.subset]
+        context = self.module.denoiser.context(self.model.image_tokens(inputs, regression))
+        if config.process == "direct":
+            return self._direct_loss(self.model.direct_mesh(mesh, context, chosen), truth, chosen)
         k = _antithetic_steps(len(truth), len(bars) - 1, generator)
         bar = bars[k].float()[:, None, None]
         noise = torch.randn(truth.shape, generator=generator, device=device)
         noisy = add_noise(truth, noise, bar)
-        chosen = None if full else torch.randperm(truth.shape[1], generator=generator, device=device)[: self.subset]
-        context = self.module.denoiser.context(self.module.features(inputs, regression.hidden))
         around = self.model.around(noisy, mesh, bar.flatten(), prior)
         output = self.module.denoiser(noisy, k, context, around, chosen).float()
         target = training_target(truth, noise, bar, config.prediction)
@@ -89,6 +91,21 @@ class DenoiserTask:
             return loss + geometry, each
         vertex = (vertex_loss(clean, truth) * gate).sum() / gate.sum().clamp_min(1)
         return loss + config.loss.vertex * vertex, terms
+
+    def _direct_loss(self, mesh: Tensor, truth: Tensor, chosen: Tensor | None) -> tuple[Tensor, dict[str, float]]:
+        """The same losses for Baselines A and B, L_diff being the squared error of the mesh itself."""
+        config = self.model.config.loss
+        wanted = truth if chosen is None else truth[:, chosen]
+        squared = ((mesh - wanted) ** 2).mean()
+        size = 100.0 if config.reduction == "mean" else float(truth[0].numel())
+        loss = size * config.diffusion * squared
+        if chosen is None:
+            gate = torch.ones(len(truth), device=truth.device)
+            geometry, each = geometry_losses(mesh, truth, gate, self.topology, config)
+            return loss + geometry, each
+        vertex = vertex_loss(mesh, wanted).mean()
+        distance = (mesh - wanted).norm(dim=-1).mean()
+        return loss + config.vertex * vertex, {"L_diff": squared.item(), "x0_mm": 1000 * distance.item()}
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         """Sample held-out people in at most 10 steps, with and without DAT, against the regressor alone."""

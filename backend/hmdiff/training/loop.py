@@ -13,8 +13,21 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ..synthesis.batch import Batch, SyntheticStream
+from ..synthesis.batch import Batch
+from ..synthesis.people import SynthesisSetup
 from .checkpoint import Progress, load_state, save_state
+
+
+class Stream(Protocol):
+    """Endless people with what a detector says of them."""
+
+    @property
+    def setup(self) -> SynthesisSetup: ...
+
+    @property
+    def faces(self) -> Tensor: ...
+
+    def draw(self, count: int, generator: torch.Generator) -> Batch: ...
 
 
 class Task(Protocol):
@@ -47,7 +60,7 @@ class LoopConfig:
 
 
 def run_loop(
-    task: Task, stream: SyntheticStream, folder: Path, config: LoopConfig, say: Callable[[str], None] = print
+    task: Task, stream: Stream, folder: Path, config: LoopConfig, say: Callable[[str], None] = print
 ) -> dict[str, float]:
     """Train until the budget ends; returns the last validation. State and curve live in folder, and runs continue them.
 

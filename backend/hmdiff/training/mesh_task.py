@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ..models.hmdiff import HMDiff
-from ..synthesis.batch import Batch, SyntheticStream
+from ..synthesis.batch import Batch
+from .loop import Stream
 
 
 class MeshTask:
@@ -14,7 +15,7 @@ class MeshTask:
 
     name = "mesh"
 
-    def __init__(self, model: HMDiff, stream: SyntheticStream, middle_indices: Tensor, held_out: Batch) -> None:
+    def __init__(self, model: HMDiff, stream: Stream, middle_indices: Tensor, held_out: Batch) -> None:
         self.model = model.requires_grad_(False).eval()
         self.module: nn.Module = model.mlp.requires_grad_(True)
         self.middle = stream.setup.body.subset(middle_indices).to(stream.setup.device)

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from hmdiff_wire.take import PersonFrame, TakeHeader, TakeWriter
+from hmdiff_wire.take import TakeHeader, TakeWriter, read_take
 
 from .. import __version__
-from ..bodies.model import FREE_BODY, load_free_body
-from ..detect import Detector, ExternalDetector, Observation, read_keypoints
+from ..bodies.model import FREE_BODY, body_model, load_free_body
 from ..fitting import focal_pixels
-from .body_transfer import prepare_body
-from .estimate import Estimator, estimate_people, make_estimator
+from .bodies import BodyStream, OnFrame
+from .body_transfer import BodyTransfer, prepare_body
+from .estimate import Estimator, make_estimator
 from .finish import finish_tracks
 from .frames import Frame
+from .observe import Observer
 from .options import RunOptions
-from .source import Source, open_source
+from .resume import check_footage, count_seen, earlier_run, last_rows, people_in
+from .source import Footage, open_source
 
 BATCH_FRAMES = 16
 """Frames per network call: enough to fill two cores, few enough to cancel and stream smoothly."""
+GRACE_SECONDS = 1.0
+"""How long a run that was cancelled may go on to smooth what it has."""
 
 OnProgress = Callable[[str, int, int], None]
-OnFrame = Callable[[int, float, list[PersonFrame]], None]
+ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class RunResult:
     """take: folder; frames read; people: track ids with a body; seen_frames: frames with somebody in them;
-    status ``complete`` or ``cancelled``; notes: sentences for the user.
+    status ``complete`` or ``cancelled``; notes: sentences for the user. Of a resumed run all of its parts count.
     """
 
     take: Path
@@ -46,112 +52,155 @@ def run(
     options: RunOptions,
     take_folder: Path,
     on_progress: OnProgress = lambda stage, done, total: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: ShouldStop = lambda: False,
     on_frame: OnFrame = lambda index, time, rows: None,
     overwrite: bool = False,
+    resume: bool = False,
+    source: Footage | None = None,
 ) -> RunResult:
     """Animate a video, an image sequence or a photo into take_folder.
 
-    on_progress hears (stage, done, total), total 0 where unknown; should_stop is asked between batches, and a stopped
-    run leaves a readable take. Errors: those of the source, the detector, the weights, the body and the disk.
+    on_progress hears (stage, done, total), total 0 where unknown; should_stop is asked between frames, and a stopped
+    run finishes the batch it is in and leaves a readable take. resume: go on with the take an earlier run left there,
+    with its settings (``options`` at their defaults stand for them); on_frame hears only of new frames. source:
+    already opened footage, such as pushed frames, instead of the file.
+
+    Errors: those of the source, the detector, the weights, the body and the disk (``disk.full``, after which the take
+    can be resumed); resuming, those of ``earlier_run`` and ``check_footage``.
     """
-    source = open_source(footage, options.frame_range)
-    width, height = source.info.width, source.info.height
-    focal, focal_source = focal_pixels((width, height), options.focal, source.info.focal_px)
-    principal = (width / 2, height / 2)
+    earlier = earlier_run(take_folder, options) if resume else None
+    options = options if earlier is None else earlier.options
+    source = source or open_source(footage, options.frame_range)
+    if earlier is None:
+        estimator, writer = _begin(footage, source, options, take_folder, overwrite)
+    else:
+        check_footage(earlier.header, source)
+        writer = TakeWriter.resume(take_folder)
+        if writer.status == "complete":
+            return _nothing_left(take_folder, on_progress)
+        estimator = make_estimator(options, _stored_transfer(writer, options))
+    return _Run(source, options, estimator, writer, on_progress, should_stop, on_frame).go()
+
+
+def _begin(
+    footage: Path, source: Footage, options: RunOptions, folder: Path, overwrite: bool
+) -> tuple[Estimator, TakeWriter]:
+    info = source.info
+    focal, focal_source = focal_pixels((info.width, info.height), options.focal, info.focal_px)
     body_file, transfer = FREE_BODY, None
     if options.body is not None:
-        transfer, body_file = prepare_body(options.body, load_free_body(), take_folder, focal, principal)
+        principal = (info.width / 2, info.height / 2)
+        transfer, body_file = prepare_body(options.body, load_free_body(), folder, focal, principal)
     estimator = make_estimator(options, transfer)
+    mark = source.mark()
     header = TakeHeader(
-        source_path=str(footage.resolve()), source_kind=source.info.kind, width=width, height=height,
-        fps=source.info.fps, n_frames=source.n_frames, body_name="free" if options.body is None else options.body.stem,
-        preset=options.preset, n_hypotheses=estimator.sampler.hypotheses, seed=options.seed, focal=focal,
-        focal_source=focal_source, tool_version=__version__, rotation=source.info.rotation,
-        settings=options.to_settings(),
+        source_path=str(footage.resolve()) if mark else str(footage), source_kind=info.kind, width=info.width,
+        height=info.height, fps=info.fps, n_frames=source.n_frames,
+        body_name="free" if options.body is None else options.body.stem, preset=options.preset,
+        n_hypotheses=estimator.sampler.hypotheses, seed=options.seed, focal=focal, focal_source=focal_source,
+        tool_version=__version__, rotation=info.rotation, settings=options.to_settings(), source_mark=mark,
     )  # fmt: skip
-    writer = TakeWriter.create(take_folder, header, body_file, overwrite=overwrite)
+    writer = TakeWriter.create(folder, header, body_file, overwrite=overwrite)
     if transfer is not None:
         body_file.unlink()  # the take holds its own copy now
-    stream = _Stream(estimator, writer, focal, principal, on_frame)
-    status = "complete"
-    total = source.n_frames or 0
-    for done, (frame, people) in enumerate(_observe(source, options), start=1):
-        stream.add(frame, people)
-        if done % BATCH_FRAMES == 0:
-            stream.flush()
-            on_progress("bodies", done, total)
-            if should_stop():
-                status = "cancelled"
-                break
-    stream.flush()
-    on_progress("bodies", stream.frames, stream.frames)
-    writer.flush()
-    finish_tracks(estimator, writer, options.smooth, on_progress)
-    writer.finish("complete" if status == "complete" else "cancelled")
-    return RunResult(
-        take_folder, stream.frames, tuple(sorted(stream.last)), stream.seen_frames, status, tuple(source.notes)
-    )
+    return estimator, writer
 
 
-def _observe(source: Source, options: RunOptions) -> Iterator[tuple[Frame, list[Observation]]]:
-    """Frames with the people in them, from the detector or from outside keypoints."""
-    width, height = source.info.width, source.info.height
-    photo = source.info.kind == "image"
-    if options.keypoints is not None:
-        outside = ExternalDetector(read_keypoints(options.keypoints), options.masks)
-        for frame in source:
-            if photo:
-                yield frame, outside.photo(source.info.path.name, width, height)
-            else:
-                yield frame, outside.video_step(frame.index, frame.time, width, height)
-        return
-    detector = Detector()
-    boxes = np.array(options.boxes, np.float32) if options.boxes else None
-    for frame in source:
-        # Boxes given by hand say where people are in the first frame; the tracker follows them from there.
-        here = boxes if photo or frame.index == (options.frame_range or (0, None))[0] else None
-        if photo:
-            yield frame, detector.photo(frame.image_rgb, here)
-        elif boxes is not None:
-            yield frame, detector.video_step(frame.image_rgb, frame.time, here)
-        else:
-            yield frame, detector.video_step(frame.image_rgb, frame.time)
+def _stored_transfer(writer: TakeWriter, options: RunOptions) -> BodyTransfer | None:
+    """To the user's body as the take has it."""
+    if options.body is None:
+        return None
+    take = read_take(writer.folder, raw=True)
+    return BodyTransfer(load_free_body(), body_model(take.body), take.header.focal, take.center)
 
 
-class _Stream:
-    """Collects a batch of frames, estimates everybody in it at once and writes the rows in order."""
+def _nothing_left(folder: Path, on_progress: OnProgress) -> RunResult:
+    take = read_take(folder, raw=True)
+    on_progress("bodies", take.n_frames, take.n_frames)
+    note = "This take was complete already; there was nothing left to do."
+    return RunResult(folder, take.n_frames, people_in(take), count_seen(take), "complete", (note,))
+
+
+class _Run:
+    """From the first frame that is missing to the finished take."""
 
     def __init__(
-        self, estimator: Estimator, writer: TakeWriter, focal: float, principal: tuple[float, float], on_frame: OnFrame
-    ) -> None:
-        self.estimator, self.writer, self.focal, self.principal = estimator, writer, focal, principal
-        self.on_frame = on_frame
-        self.pending: list[tuple[int, float, list[Observation]]] = []
-        self.last: dict[int, PersonFrame] = {}
-        self.frames = 0
-        self.seen_frames = 0
+        self, source: Footage, options: RunOptions, estimator: Estimator, writer: TakeWriter, on_progress: OnProgress,
+        should_stop: ShouldStop, on_frame: OnFrame,
+    ) -> None:  # fmt: skip
+        self.source, self.options, self.estimator, self.writer = source, options, estimator, writer
+        self.on_progress, self.should_stop = on_progress, should_stop
+        self.total = source.n_frames or 0
+        before = read_take(writer.folder, raw=True) if writer.n_frames else None
+        self.seen_before = 0 if before is None else count_seen(before)
+        principal = (source.info.width / 2, source.info.height / 2)
+        rows = [] if before is None else last_rows(before)
+        self.stream = BodyStream(estimator, writer, principal, on_frame, rows)
+        self.observer = Observer(source.info, options)
 
-    def add(self, frame: Frame, people: list[Observation]) -> None:
-        self.pending.append((frame.index, frame.time, people))
-        self.frames += 1
+    def go(self) -> RunResult:
+        cancelled = not self._bodies()
+        self.writer.flush()
+        frames = self.writer.n_frames
+        self.on_progress("bodies", frames, frames)
+        if cancelled:
+            end = time.monotonic() + GRACE_SECONDS
+            finish_tracks(
+                self.estimator, self.writer, self.options.smooth, lambda *_: None, lambda: time.monotonic() > end
+            )
+        else:
+            cancelled = not finish_tracks(
+                self.estimator, self.writer, self.options.smooth, self.on_progress, self.should_stop
+            )
+        status = "cancelled" if cancelled else "complete"
+        self.writer.finish(status)
+        seen = self.seen_before + self.stream.seen_frames
+        people = tuple(sorted(self.stream.last))
+        notes = (*self.source.notes, *self.observer.notes())
+        return RunResult(self.writer.folder, frames, people, seen, status, notes)
 
-    def flush(self) -> None:
-        seen = [person for _, _, people in self.pending for person in people if person.seen]
-        rows = iter(estimate_people(self.estimator, seen, self.focal, self.principal))
-        for index, time, people in self.pending:
-            here = [next(rows) if person.seen else self._held(person) for person in people]
-            kept = [row for row in here if row is not None]
-            self.last |= {row.track_id: row for row in kept}
-            self.seen_frames += any(row.status != "held" for row in kept)
-            self.writer.write_frame(index, time, self.focal, kept)
-            self.on_frame(index, time, kept)
-        self.pending.clear()
+    def _bodies(self) -> bool:
+        """All frames that are not in the take yet; False when it was stopped."""
+        begin, done = self.writer.next_frame, self.writer.n_frames
+        known = begin == 0 or self.observer.restore(self.writer.state)
+        if known:
+            self.on_progress("bodies", done, self.total)
+        if known and begin:
+            self.stream.restore(self.writer.state)
+        # Without the tracker's own notes its people are found again by watching the earlier frames once more.
+        source = self.source.starting_at(begin) if known else self.source
+        frames = iter(source)
+        for frame in frames:
+            people = self.observer.step(frame)
+            if frame.index < begin:
+                self.on_progress("people", frame.index + 1, begin)
+                if begin - frame.index <= self._reach:
+                    self.stream.glimpse(frame, people)
+            else:
+                self.stream.add(frame, people, self.observer.state())
+                done += 1
+                if done % BATCH_FRAMES == 0:
+                    self.stream.flush()
+                    self.on_progress("bodies", done, self.total)
+            if self.should_stop():
+                self._look_ahead(frames, frame.time)
+                self.stream.flush(final=True)
+                return False
+        self.stream.flush(final=True)
+        return not self.should_stop()  # pushed frames end when their job is cancelled
 
-    def _held(self, person: Observation) -> PersonFrame | None:
-        """A missed frame holds the last pose, marked as such."""
-        before = self.last.get(person.track_id)
-        if before is None:
-            return None
-        blind = np.concatenate([before.landmarks_2d[:, :2], np.zeros((33, 1), np.float32)], 1)
-        return replace(before, status="held", landmarks_2d=blind)
+    @property
+    def _reach(self) -> int:
+        """How many frames count before and after one."""
+        return math.ceil(self.stream.delay * self.source.info.fps)
+
+    def _look_ahead(self, frames: Iterator[Frame], last: float) -> None:
+        """The few frames after the ``last`` of a cancelled run, for what the last ones need of them: so they are what
+        they would have been, and a resumed take is the same. What is pushed ends with its job, so there are none.
+        """
+        if not self.source.mark():
+            return
+        for frame in itertools.islice(frames, self._reach):
+            if frame.time > last + self.stream.delay:
+                return
+            self.stream.glimpse(frame, self.observer.step(frame))

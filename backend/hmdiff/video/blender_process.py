@@ -1,4 +1,4 @@
-"""Take -> .blend, .glb, .fbx or .bvh, by the add-on's own scene code in a process that has bpy (DESIGN 2).
+"""Take -> any of BLENDER_SUFFIXES, by the add-on's own scene code in a process that has bpy (DESIGN 2).
 
 torch and bpy never share a process: they bring different numpy builds and thread pools, and a crash in one must not
 take the other along.
@@ -21,7 +21,7 @@ from typing import Any
 import hmdiff_wire
 from hmdiff_wire.errors import HmdiffError
 
-BLENDER_SUFFIXES = (".blend", ".glb", ".fbx", ".bvh")
+BLENDER_SUFFIXES = (".blend", ".glb", ".fbx", ".bvh", ".abc", ".usd", ".usdc", ".usda", ".pc2")
 ENVIRONMENT = "HMDIFF_BLENDER"
 KEPT_LINES = 40
 
@@ -66,7 +66,7 @@ def write_blend(
     take_folder: Path, out: Path, blender: str | None = None, progress: Progress | None = None,
     options: BlendOptions | None = None,
 ) -> list[Path]:  # fmt: skip
-    """Write ``out`` (.blend, .glb, .fbx, .bvh) from a take; returns the files written (.bvh: one per person).
+    """Write ``out`` (any of BLENDER_SUFFIXES) from a take; returns the files written (.bvh: one per person).
 
     progress(done, total, stage) is called while it works; an exception from it stops the process and goes on up.
     Errors: ``blender.not_found``, ``blender.crashed``, and what the add-on reports (``take.*``, ``export.*``).

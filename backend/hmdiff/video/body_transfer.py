@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hmdiff_wire.body import save_body
+from hmdiff_wire.body import load_body, save_body
 from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import PersonFrame
 from numpy.typing import NDArray
@@ -83,4 +83,5 @@ def prepare_body(
     folder.mkdir(parents=True, exist_ok=True)
     stored = folder / "own_body.npz"
     save_body(stored, data)
-    return BodyTransfer(free, body_model(data), focal, principal), stored
+    # As it will be read from the take: a run that is resumed there must see the same numbers.
+    return BodyTransfer(free, body_model(load_body(stored)), focal, principal), stored

@@ -37,7 +37,7 @@ def write_video(path: Path, width: int, height: int, fps: float, frames: Iterabl
             try:
                 done = _encode(container, stream, frames)
             except FFmpegError as error:
-                raise OSError(str(error)) from error
+                raise OSError(error.errno, str(error)) from error
         if not done:
             temporary.unlink(missing_ok=True)
     return done

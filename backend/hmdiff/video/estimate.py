@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import PersonFrame
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bodies.hierarchy import apply_sparse
@@ -17,19 +19,24 @@ from ..detect.observation import Observation
 from ..fitting import PlacedBodies, fit_body, place_bodies
 from ..models.config import SPEEDS, SamplerConfig
 from ..models.hmdiff import MeshSamples
+from ..models.inputs import ModelInputs
 from ..models.observe import inputs_from_observations
-from ..models.weights import LoadedModel, load_model, pick_device
+from ..models.ranking import rank_scores
+from ..models.weights import LoadedModel, pick_device
 from .body_transfer import BodyTransfer
 from .options import RunOptions
+from .warm import ready_model
 
-HYPOTHESIS_SCALE = 0.03
-"""A hypothesis whose landmarks miss the detected ones by this share of the person's size scores exp(-1/2)."""
+SMALL_WORK = 2
+"""Up to so many meshes at once, threads wait for each other longer than they work: measured on two busy cores, one mesh
+takes 83 ms of CPU time with one thread and 283 ms with two."""
 
 
 @dataclass(frozen=True)
 class Estimator:
     """Model, sampler and bodies for one run. coarse: the free body's 431 vertices; landmarks (33,431): f onto the
-    detector's landmarks; transfer: to the user's own body, None for the free one.
+    detector's landmarks; middle (431,): where the coarse vertices are among the 1723; transfer: to the user's own body,
+    None for the free one.
     """
 
     loaded: LoadedModel
@@ -37,6 +44,7 @@ class Estimator:
     seed: int
     coarse: BodyModel
     landmarks: Tensor
+    middle: Tensor
     raw_vertices: bool = False
     transfer: BodyTransfer | None = None
 
@@ -46,9 +54,10 @@ class Estimator:
 
 
 def make_estimator(options: RunOptions, body: BodyTransfer | None = None) -> Estimator:
-    """Load the weights and settle the sampler. Errors: those of ``load_model`` and ``pick_device``."""
+    """The weights, loaded once per process, and the sampler. Errors: those of ``load_model`` and ``pick_device``."""
     preset = "paper" if options.preset == "paper" else "default"
-    loaded = load_model(preset, pick_device(options.device))
+    ready = ready_model(preset, pick_device(options.device))
+    loaded = ready.loaded
     sampler = loaded.model.config.sampler if preset == "paper" else speed(options.preset)
     if options.hypotheses is not None:
         sampler = replace(sampler, hypotheses=options.hypotheses)
@@ -58,8 +67,9 @@ def make_estimator(options: RunOptions, body: BodyTransfer | None = None) -> Est
         loaded=loaded,
         sampler=sampler,
         seed=options.seed,
-        coarse=loaded.hierarchy.coarse(loaded.body),
-        landmarks=torch.from_numpy(loaded.maps.coarse_landmarks),
+        coarse=ready.coarse,
+        landmarks=ready.landmarks,
+        middle=ready.middle,
         raw_vertices=options.raw_vertices,
         transfer=body,
     )
@@ -74,29 +84,91 @@ def speed(preset: str) -> SamplerConfig:
     return SPEEDS[preset]
 
 
-def estimate_people(
+@dataclass(frozen=True)
+class Looked:
+    """What the model makes of N observations, each by itself. inputs: of the networks; hidden (N,H): the regressor's
+    state.
+    """
+
+    inputs: ModelInputs
+    hidden: Tensor
+
+    def __getitem__(self, rows: Sequence[int]) -> Looked:
+        chosen = torch.tensor(list(rows), dtype=torch.long, device=self.hidden.device)
+        return Looked(self.inputs[chosen], self.hidden[chosen])
+
+
+def join_looks(parts: Sequence[Looked]) -> Looked | None:
+    """One after the other; None of none."""
+    if not parts:
+        return None
+    inputs = ModelInputs(*(torch.cat([getattr(part.inputs, f.name) for part in parts]) for f in fields(ModelInputs)))
+    return Looked(inputs, torch.cat([part.hidden for part in parts]))
+
+
+@torch.no_grad()
+def look_at_people(
     estimator: Estimator, observations: Sequence[Observation], focal: float, principal: tuple[float, float]
-) -> list[PersonFrame]:
-    """Observations with landmarks, of any frames -> one row each. focal px, principal point (x, y) px."""
+) -> Looked:
+    """Observations with landmarks, of any frames, at least one. focal px, principal point (x, y) px."""
+    inputs = inputs_from_observations(observations, [focal] * len(observations), principal).to(estimator.device)
+    return Looked(inputs, estimator.loaded.model.regressor.look(inputs))
+
+
+@torch.no_grad()
+def look_around_people(estimator: Estimator, looked: Looked, around: tuple[Tensor, Tensor] | None) -> Tensor:
+    """(N,H): the states, knowing their neighbours. around: states (N,T,H) and seen (N,T) of ``Neighbours``, or None for
+    pictures without any.
+    """
+    temporal = estimator.loaded.model.temporal
+    if temporal is None:
+        return looked.hidden
+    if around is None:
+        return temporal(looked.hidden[:, None], looked.hidden.new_ones(len(looked.hidden), 1).bool())[:, 0]
+    return temporal.middle(*(part.to(looked.hidden.device) for part in around))
+
+
+def estimate_people(
+    estimator: Estimator, observations: Sequence[Observation], focal: float, principal: tuple[float, float],
+    looked: Looked | None = None, around: tuple[Tensor, Tensor] | None = None,
+) -> list[PersonFrame]:  # fmt: skip
+    """Observations with landmarks, of any frames -> one row each. focal px, principal point (x, y) px. looked: what
+    ``look_at_people`` made of them; around: their neighbours in time, as in ``look_around_people``.
+    """
     if not observations:
         return []
-    inputs = inputs_from_observations(observations, [focal] * len(observations), principal).to(estimator.device)
+    small = len(observations) * estimator.sampler.hypotheses <= SMALL_WORK
+    with _threads(1 if small else torch.get_num_threads()):
+        looked = looked or look_at_people(estimator, observations, focal, principal)
+        hidden = look_around_people(estimator, looked, around)
+        return _estimate(estimator, observations, looked.inputs, hidden, focal, principal)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _estimate(
+    estimator: Estimator, observations: Sequence[Observation], inputs: ModelInputs, hidden: Tensor, focal: float,
+    principal: tuple[float, float],
+) -> list[PersonFrame]:  # fmt: skip
     keys = torch.tensor([seen.track_id for seen in observations])
-    samples = estimator.loaded.model.sample(inputs, keys, estimator.seed, estimator.sampler)
-    middle = torch.from_numpy(np.searchsorted(*_coarse_in_middle(estimator)))
-    estimate = samples.middle[:, middle].cpu()
+    samples = estimator.loaded.model.sample(inputs, keys, estimator.seed, estimator.sampler, hidden=hidden)
+    estimate = samples.middle[:, estimator.middle].cpu()
     hypotheses = samples.samples.flatten(0, 1).cpu()
-    return _rows(estimator, observations, samples, estimate, hypotheses, focal, principal)
-
-
-def _coarse_in_middle(estimator: Estimator) -> tuple[np.ndarray, np.ndarray]:
-    return estimator.loaded.hierarchy.indices[0], estimator.loaded.hierarchy.indices[1]
+    score = rank_scores(estimator.loaded, inputs, samples).cpu().numpy()
+    return _rows(estimator, observations, samples, estimate, hypotheses, score, focal, principal)
 
 
 def _rows(
     estimator: Estimator, observations: Sequence[Observation], samples: MeshSamples, estimate: Tensor,
-    hypotheses: Tensor,
-    focal: float, principal: tuple[float, float],
+    hypotheses: Tensor, score: NDArray[np.float32], focal: float, principal: tuple[float, float],
 ) -> list[PersonFrame]:  # fmt: skip
     count, n = len(observations), estimator.sampler.hypotheses
     fitted = fit_body(estimator.coarse, estimate)
@@ -115,9 +187,6 @@ def _rows(
     placed = place(fitted.betas, fitted.rotations, 1)
     placed_several = place(several.betas, several.rotations, n)
     spread = _vertex_std(estimator, samples.samples)
-    size = np.array([max(seen.box[2] - seen.box[0], seen.box[3] - seen.box[1], 1.0) for seen in observations])
-    miss = placed_several.error_px.reshape(count, n).numpy() / size[:, None]
-    score = np.exp(-0.5 * (miss / HYPOTHESIS_SCALE) ** 2)
     rows = []
     for row, seen in enumerate(observations):
         these = slice(row * n, row * n + n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from hmdiff_wire.errors import HmdiffError
 def written_whole(path: Path) -> Iterator[Path]:
     """Gives a name beside ``path`` to write to, which takes its place at the end; after an error nothing is left.
 
-    Nothing written means nothing replaced. Errors: ``output.not_writable`` for any OSError inside.
+    Nothing written means nothing replaced. Errors: ``disk.full``, ``output.not_writable`` for any other OSError inside.
     """
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
@@ -23,6 +24,11 @@ def written_whole(path: Path) -> Iterator[Path]:
         if temporary.exists():
             os.replace(temporary, path)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            raise HmdiffError(
+                "disk.full", f"The disk that {path} is to be written to is full.",
+                "Make some room and ask for the file again; the take itself is complete.", repr(error),
+            ) from error  # fmt: skip
         raise HmdiffError(
             "output.not_writable",
             f"{path} cannot be written.",

@@ -11,12 +11,13 @@ from hmdiff_wire.take import Take, TakeWriter, read_take
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..bodies.hierarchy import load_hierarchy
-from ..bodies.joint_maps import fit_joint_maps
 from ..bodies.model import BodyModel
 from ..fitting import FittedTrack, Sightings, estimate_up, fit_track, meshes_from_rows
 from ..fitting.smoothing import DEFAULT_STRENGTH
 from .estimate import Estimator
+from .warm import ready_body
+
+Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,39 +31,87 @@ class _Anchors:
     field: str
 
 
+class _Stopped(Exception):
+    """Ends the fit of a long track in its middle."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Motion:
+    """One track over its span of n frames: betas (10,) or fewer, pose (n,72), transl (n,3), joints (n,24,3), joints_2d
+    (n,24,2).
+    """
+
+    betas: Array
+    pose: Array
+    transl: Array
+    joints: Array
+    joints_2d: Array
+
+
 def finish_tracks(
-    estimator: Estimator, writer: TakeWriter, smooth: float | None, on_progress: Callable[[str, int, int], None]
-) -> None:
-    """Refit every track of the take being written; smooth: strength in seconds, None for the default."""
+    estimator: Estimator, writer: TakeWriter, smooth: float | None, on_progress: Callable[[str, int, int], None],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> bool:  # fmt: skip
+    """Refit every track of the take being written; smooth: strength in seconds, None for the default.
+
+    on_progress hears of the stage ``motion`` in frames of all tracks. Stopped between slices of a track it gives False:
+    the tracks that were finished have their motion, the others their rows.
+    """
     take = read_take(writer.folder, raw=True)
-    anchors = _anchors(estimator)
     strength = DEFAULT_STRENGTH if smooth is None else smooth
+    spans = [(person, *_span(take, person)) for person in range(take.n_people)]
+    tracks = [(person, span, usable) for person, span, usable in spans if span is not None]
+    total = sum(len(usable) for _, _, usable in tracks)
     joints = np.zeros((take.n_people, take.n_frames, 24, 3), np.float32)
     seen = np.zeros((take.n_people, take.n_frames), bool)
-    for person, track in enumerate(take.track_ids):
-        span, usable = _span(take, person)
-        if span is None:
-            continue
-        motion = _fit(anchors, take, person, span, usable, strength)
+    done = 0
+    for person, span, usable in tracks:
+
+        def heard(share: float, before: int = done, frames: int = len(usable)) -> None:
+            # What comes after the fit of the frames takes its time too, so a track is not done before it is stored.
+            on_progress("motion", before + int(0.9 * share * frames), total)
+            if should_stop():
+                raise _Stopped
+
+        try:
+            heard(0.0)
+            motion = _motion(estimator, writer, take, person, span, usable, strength, heard)
+        except _Stopped:
+            return False
         writer.set_track(
-            int(track), motion.betas.numpy(), take.frame_indices[span], motion.pose.numpy(), motion.transl.numpy(),
-            motion.joints.numpy(), motion.joints_2d.numpy(),
+            int(take.track_ids[person]), motion.betas, take.frame_indices[span], motion.pose, motion.transl,
+            motion.joints, motion.joints_2d,
         )  # fmt: skip
-        joints[person, span] = motion.joints.numpy()
+        joints[person, span] = motion.joints
         seen[person, span] = usable
-        on_progress("motion", person + 1, take.n_people)
+        done += len(usable)
+        on_progress("motion", done, total)
     if take.header.source_kind != "image" and seen.any():
         up = estimate_up(joints, take.times.astype(np.float32), seen)
         writer.set_up(up.up, up.source)
+    return True
 
 
-def _anchors(estimator: Estimator) -> _Anchors:
+def _motion(
+    estimator: Estimator, writer: TakeWriter, take: Take, person: int, span: slice, usable: NDArray[np.bool_],
+    strength: float, heard: Callable[[float], None],
+) -> _Motion:  # fmt: skip
+    if len(usable) == 1:
+        # One frame has one shape already, and nothing to be smoothed with.
+        betas, *values = (take.read(name, person, span) for name in ("betas", "pose", "transl", "joints", "joints_2d"))
+        return _Motion(betas[0], *values)
+    fitted = _fit(_anchors(estimator, writer), take, person, span, usable, strength, heard)
+    return _Motion(
+        fitted.betas.numpy(), fitted.pose.numpy(), fitted.transl.numpy(), fitted.joints.numpy(),
+        fitted.joints_2d.numpy(),
+    )  # fmt: skip
+
+
+def _anchors(estimator: Estimator, writer: TakeWriter) -> _Anchors:
     if estimator.transfer is None:
         return _Anchors(estimator.coarse, estimator.landmarks, "landmarks_2d")
-    own = estimator.transfer.own
-    hierarchy = load_hierarchy(own.data)
-    maps = fit_joint_maps(own, hierarchy, np.zeros((33, own.data.n_vertices), np.float32))
-    return _Anchors(hierarchy.coarse(own), torch.from_numpy(maps.coarse_joints), "joints_2d")
+    own = ready_body(estimator.transfer.own, writer.header.body_sha256)
+    return _Anchors(own.coarse, own.joints, "joints_2d")
 
 
 def _span(take: Take, person: int) -> tuple[slice | None, NDArray[np.bool_]]:
@@ -77,8 +126,9 @@ def _span(take: Take, person: int) -> tuple[slice | None, NDArray[np.bool_]]:
 
 
 def _fit(
-    anchors: _Anchors, take: Take, person: int, span: slice, usable: NDArray[np.bool_], strength: float
-) -> FittedTrack:
+    anchors: _Anchors, take: Take, person: int, span: slice, usable: NDArray[np.bool_], strength: float,
+    heard: Callable[[float], None],
+) -> FittedTrack:  # fmt: skip
     points = np.nan_to_num(take.read(anchors.field, person, span))
     confidence = points[..., 2] if points.shape[-1] == 3 else np.repeat(usable[:, None], points.shape[1], 1)
     pose = torch.from_numpy(np.nan_to_num(take.read("pose", person, span)))
@@ -92,4 +142,5 @@ def _fit(
         valid=torch.from_numpy(usable),
     )
     body = anchors.body
-    return fit_track(body, meshes_from_rows(body, pose, betas[:, : body.n_betas]), anchors.matrix, seen, strength)
+    meshes = meshes_from_rows(body, pose, betas[:, : body.n_betas])
+    return fit_track(body, meshes, anchors.matrix, seen, strength, progress=heard)

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from hmdiff_wire.errors import HmdiffError
 
 from .decode import Turn, read_frames, read_info
 from .frames import Frame, SourceInfo, not_found
-from .photo import read_photo
+from .marks import file_mark, files_mark
+from .photo import Photo, read_photo
 from .sequence import PHOTO_SUFFIXES, is_pattern, read_sequence, sequence_files, sequence_info
 
 DEFAULT_SEQUENCE_FPS = 30.0
+
+
+class Footage(Protocol):
+    """What a run needs of its footage: ``Source`` has it in files, ``pushed.PushedSource`` gets it frame by frame."""
+
+    info: SourceInfo
+    notes: list[str]
+
+    @property
+    def n_frames(self) -> int | None: ...
+
+    def starting_at(self, index: int) -> Footage: ...
+
+    def mark(self) -> str:
+        """The same as long as the footage is; "" where nothing can tell."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
 
 
 class Source:
@@ -21,13 +41,16 @@ class Source:
     info: see ``SourceInfo``; notes: sentences about what was odd, complete once an iteration has ended.
     """
 
-    def __init__(self, info: SourceInfo, turn: Turn, files: list[Path], first: int, end: int | None) -> None:
+    def __init__(
+        self, info: SourceInfo, turn: Turn, files: list[Path], first: int, end: int | None, photo: Photo | None = None
+    ) -> None:
         self.info = info
         self.notes: list[str] = list(info.notes)
         self._turn = turn
         self._files = files
         self._first = first
         self._end = end
+        self._photo = photo
 
     @property
     def n_frames(self) -> int | None:
@@ -39,7 +62,11 @@ class Source:
 
     def starting_at(self, index: int) -> Source:
         """The same footage from frame ``index`` on, or from its range's start where that is later."""
-        return Source(self.info, self._turn, self._files, max(self._first, index), self._end)
+        return Source(self.info, self._turn, self._files, max(self._first, index), self._end, self._photo)
+
+    def mark(self) -> str:
+        """See ``Footage``. Errors: ``input.unreadable``."""
+        return files_mark(self._files[self._first : self._end]) if self._files else file_mark(self.info.path)
 
     def __iter__(self) -> Iterator[Frame]:
         self.notes = list(self.info.notes)
@@ -47,7 +74,8 @@ class Source:
             return read_frames(self.info.path, self.info, self._turn, self._first, self._end, self.notes)
         if self.info.kind == "sequence":
             return read_sequence(self._files, self.info, self._first, self._end)
-        return iter([Frame(0, 0.0, read_photo(self.info.path).image_rgb)] if self._first == 0 else [])
+        assert self._photo is not None
+        return iter([Frame(0, 0.0, self._photo.image_rgb)] if self._first == 0 else [])
 
 
 def open_source(path: Path, frame_range: tuple[int, int | None] | None = None, fps: float | None = None) -> Source:
@@ -73,9 +101,8 @@ def open_source(path: Path, frame_range: tuple[int, int | None] | None = None, f
     elif path.suffix.lower() in PHOTO_SUFFIXES:
         photo = read_photo(path)
         height, width = photo.image_rgb.shape[:2]
-        source = Source(
-            SourceInfo(path, "image", width, height, 1.0, 1, None, focal_px=photo.focal_px), Turn(), [], first, end
-        )
+        info = SourceInfo(path, "image", width, height, 1.0, 1, None, focal_px=photo.focal_px)
+        source = Source(info, Turn(), [], first, end, photo)
     else:
         info, turn = read_info(path)
         source = Source(info, turn, [], first, end)

@@ -10,6 +10,7 @@ from ..settings import EvalSettings, OnProgress, Result
 
 BENCHMARKS = {
     "synthetic": "people in poses of held-out mocap subjects, seen through the detector's noise model",
+    "rendered": "rendered people of held-out subjects, clothes and backgrounds, as the real detector saw them",
     "samples": "real footage: two calibrated cameras with 3D truth, photos with 2D truth",
     "demo": "the clip that ships with the repository, rendered with exact truth",
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hmdiff_wire.body import BodyData, load_body, skin
+from hmdiff_wire.damaged import DAMAGED_NPZ
 from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import Take
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def read_clip_truth(path: Path) -> ClipTruth:
         focal = np.broadcast_to(data["focal"].reshape(-1), count)
         times, joints_2d = data["times"].astype(np.float64), data["joints_2d"].reshape(count, 24, 2)
         return ClipTruth(body, times, focal, vertices, joints, joints_2d)
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED_NPZ as error:
         raise HmdiffError(
             "eval.no_truth", f"{path} is not the truth of a rendered clip.",
             "Use the file beside the demo clip, or make both again with tools/render_demo_clip.py.", repr(error),

@@ -19,7 +19,7 @@ from ..footage import animate, draw_frames, limbs_of_detector, observe_person, s
 from ..predict import LIMB_HIPS, LIMB_JOINTS, Meshes, read_meshes, regressor_meshes
 from ..report import run_facts
 from ..score import Tally, best_errors, finite, pose_errors
-from ..settings import REPO, EvalSettings, OnProgress, Result
+from ..settings import REPO, EvalSettings, OnProgress, Result, footage_only
 from .clip_truth import ALIGNMENT, ClipTruth, Compared, compare, read_clip_truth
 
 CLIP = REPO / "assets" / "demo" / "demo.mp4"
@@ -30,8 +30,9 @@ BLOCKS = ("estimate", "best_of_n", "no_dat", "regressor", "detector_3d", "mean_p
 def run(settings: EvalSettings, on_progress: OnProgress) -> Result:
     """The pipeline as `hmdiff animate` runs it, focal length unknown, then ``score_take``.
 
-    Errors: ``eval.no_demo``, ``eval.no_truth``, those of the pipeline.
+    Errors: ``usage``, ``eval.no_demo``, ``eval.no_truth``, those of the pipeline.
     """
+    footage_only(settings, "demo")
     for file in (CLIP, TRUTH):
         if not file.is_file():
             raise HmdiffError(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import Take
 from numpy.typing import NDArray
@@ -27,11 +26,11 @@ from ..footage import (
     seen_frames,
     time_blocks,
 )
-from ..mean_pose import mean_pose, mean_pose_bodies
+from ..mean_pose import mean_pose_body
 from ..predict import LIMB_HIPS, LIMB_SLOTS, read_meshes, regressor_meshes
 from ..report import run_facts
 from ..score import Errors, Tally, acceleration, best_errors, pose_errors
-from ..settings import EvalSettings, OnProgress, Result, must_have
+from ..settings import EvalSettings, OnProgress, Result, footage_only, must_have
 from .photos import measure_photos
 from .pose2sim import CAMERAS, CameraTruth, read_camera_truth
 
@@ -55,13 +54,13 @@ class _Clip:
 
 
 def run(settings: EvalSettings, on_progress: OnProgress) -> Result:
-    """Errors: ``eval.no_data`` and those of the pipeline."""
+    """Errors: ``usage``, ``eval.no_data`` and those of the pipeline."""
+    footage_only(settings, "samples")
     folder = must_have(settings.shared / "samples", "the sample footage")
     truth_file = must_have(folder / "videos" / "pose2sim_single" / "truth_3d.json", "the 3D truth of pose2sim_single")
     basic = RunOptions(settings.preset, settings.hypotheses, settings.steps, settings.seed, settings.device)
     estimator = make_estimator(basic)
-    mocap = settings.shared / "data" / "mocap_cmu_poses.npz"
-    mean = mean_pose_limbs(estimator, mocap) if mocap.is_file() else None
+    mean = mean_pose_body(estimator.loaded.body)[1][list(LIMBS_OF_24)].double().numpy()
     whole, videos, groups, seconds = Tally(), {}, [], []
     for number, camera in enumerate(CAMERAS):
         truth = read_camera_truth(truth_file, camera)
@@ -120,7 +119,7 @@ def compare(ran: ClipRun, truth: CameraTruth) -> _Clip:
 
 
 def measure_clip(
-    estimator: Estimator, clip: _Clip, observed: dict[int, Observation], mean: NDArray[np.float64] | None
+    estimator: Estimator, clip: _Clip, observed: dict[int, Observation], mean: NDArray[np.float64]
 ) -> Tally:
     """Errors of every method over the clip's rows; nan where a method has nothing to say."""
     tally, take, person = Tally(), clip.take, clip.run.person
@@ -138,8 +137,7 @@ def measure_clip(
         everywhere = np.full(clip.truth.shape, np.nan)
         everywhere[np.isin(clip.rows, both)] = joints
         add(method, everywhere)
-    if mean is not None:
-        tally.add("mean_pose", {"pa_mpjpe_mm": metrics.pa_mpjpe(mean, clip.truth)})
+    tally.add("mean_pose", {"pa_mpjpe_mm": metrics.pa_mpjpe(mean, clip.truth)})
     return tally
 
 
@@ -178,13 +176,6 @@ def landmarks_of(estimator: Estimator, take: Take, person: int, rows: NDArray[np
     matrix = estimator.loaded.maps.landmarks[list(LIMB_SLOTS)]
     used = np.flatnonzero(matrix.any(0))
     return matrix[:, used] @ take.decode(person, rows)[:, used]
-
-
-def mean_pose_limbs(estimator: Estimator, mocap: Path) -> NDArray[np.float64]:
-    """(12,3) metres, upright."""
-    body = estimator.loaded.body
-    _, joints = mean_pose_bodies(body, mean_pose(body, mocap), torch.eye(3)[None])
-    return joints[0, list(LIMBS_OF_24)].double().numpy()
 
 
 def _complete(blocks: Result) -> Result:

@@ -17,13 +17,17 @@ from .alignment import (
 )
 from .bootstrap import Interval, clip_interval
 from .distribution import REGIONS, coverage, crps, energy_score, nominal_coverage
-from .hypotheses import best_of_n, spread_mm
-from .image import keypoint_error_2d
-from .joints import mean_distance_mm, mpjpe, pa_mpjpe
-from .mesh import edge_error, f_score, mesh_edges, mpve, pa_mpve
+from .hypotheses import best_of_n, mean_where, spread_by_visibility, spread_mm
+from .image import CROP_PX, keypoint_error_2d, sample_keypoint_error_2d, to_crop
+from .joints import joint_table, mean_distance_mm, mpjpe, mpjpe_per_joint, pa_mpjpe, pa_mpjpe_per_joint
+from .mesh import F_THRESHOLDS_MM, edge_error, f_scores, mesh_edges, mpve, pa_mpve
 from .motion import acceleration_error
+from .penetration import SurfaceParts, self_penetration, smpl_surface_parts
+from .plausibility import mask_distance, perc_in_and_min_dist
 
 __all__ = [
+    "CROP_PX",
+    "F_THRESHOLDS_MM",
     "H36M_PELVIS",
     "LSP_HIPS",
     "NO_ALIGNMENT",
@@ -32,6 +36,7 @@ __all__ = [
     "SMPL_HIPS",
     "SMPL_PELVIS",
     "Alignment",
+    "SurfaceParts",
     "Interval",
     "acceleration_error",
     "best_of_n",
@@ -40,17 +45,28 @@ __all__ = [
     "crps",
     "edge_error",
     "energy_score",
-    "f_score",
+    "f_scores",
+    "joint_table",
     "keypoint_error_2d",
+    "mask_distance",
     "mean_distance_mm",
+    "mean_where",
     "mesh_edges",
     "mpjpe",
+    "mpjpe_per_joint",
     "mpve",
     "nominal_coverage",
     "pa_mpjpe",
+    "pa_mpjpe_per_joint",
     "pa_mpve",
+    "perc_in_and_min_dist",
     "procrustes_align",
     "root_position",
+    "sample_keypoint_error_2d",
+    "self_penetration",
     "similarity_transform",
+    "smpl_surface_parts",
+    "spread_by_visibility",
     "spread_mm",
+    "to_crop",
 ]

@@ -1,0 +1,69 @@
+"""What is wished of a whole range of frames: calm, the picture, and what the artist has fixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..bodies.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from ..fitting.smoothing import segments, smooth_rotations, smooth_values
+from .layer import falloff, spread_change
+from .plan import PersonPlan
+from .refiner import Bodies, Wishes
+from .request import RefineRequest
+from .take_bodies import Seen
+
+Array = NDArray[np.float32]
+PICTURE = 0.01
+"""Weight of the detected keypoints where they are to pull, by measurement (docs/refine.md)."""
+PHOTO = 0.002
+"""The same in a single picture, where nothing averages their errors out."""
+STAY = 2.0
+"""Where they are not, joints keep their rotations as firmly as this."""
+CALM = 0.01
+"""Weight of the acceleration at a strength of a tenth of a second."""
+
+
+EDITED = 2.0
+"""An edit counts for so much more than a detection that is as sure."""
+
+
+def clip_case(bodies: Bodies, seen: Seen, locked: Tensor, request: RefineRequest) -> tuple[Bodies, Wishes]:
+    """locked (B,) bool: rows that only hold others."""
+    pulls = request.pulls_detections
+    edited_row = seen.edited.any(1)
+    hold = None if pulls else STAY * torch.ones(len(bodies), 24) * (~edited_row)[:, None]
+    photo = len(bodies) == 1
+    wishes = Wishes(
+        reprojection=PHOTO if photo else PICTURE, scale=seen.scale, acceleration=CALM * (request.calm / 0.1) ** 2,
+        locked=locked, hold=hold,
+        solve_focal=request.focal, together=False, place_first=pulls and not request.calm,
+    )  # fmt: skip
+    return replace(bodies, confidence=torch.where(seen.edited, EDITED, 1.0) * bodies.confidence), wishes
+
+
+def calmed(
+    plan: PersonPlan, pose: Array, transl: Array, free: NDArray[np.bool_], strength: float
+) -> tuple[Array, Array]:
+    """The motion through a local quadratic filter, led back to what is fixed over the filter's reach."""
+    times = torch.from_numpy(plan.times).float()
+    segment = segments(times, torch.ones(len(times), dtype=torch.bool))
+    rotations = axis_angle_to_matrix(torch.from_numpy(pose).float().reshape(-1, 24, 3))
+    smooth = smooth_rotations(rotations, times, segment, strength)
+    new_pose = matrix_to_axis_angle(smooth).flatten(1).numpy()
+    new_transl = smooth_values(torch.from_numpy(transl).float(), times, segment, strength).numpy()
+    fixed = ~free
+    if fixed.any():
+        step = float(np.median(np.diff(plan.times))) if len(times) > 1 else 1.0
+        reach = max(1, round(2 * strength / max(step, 1e-6)))
+        shares = falloff(plan.frames, fixed, np.zeros_like(fixed), reach)
+        # what the filter did to the fixed rows is undone there and, falling, beside them
+        new_pose, new_transl, _ = spread_change(
+            new_pose, new_transl, np.where(fixed[:, None], pose, new_pose),
+            np.where(fixed[:, None], transl, new_transl), shares,
+        )  # fmt: skip
+    return new_pose.astype(np.float32), new_transl.astype(np.float32)

@@ -1,0 +1,1 @@
+"""Motion that other programs estimated, as takes that can be refined."""

@@ -1,0 +1,195 @@
+"""Rendered people as the real detector saw them, to train on: the truth and the networks' inputs, nothing simulated.
+
+Made by ``hmdiff synth render``, ``detect`` and ``pack`` from training subjects. The few thousand people of a bank are
+seen again and again, so they are mirrored and shaken, and a stream mixes a few of them into endless simulated ones:
+at 30 % of each batch a network knew 3,600 people by heart and got worse on all others (measured).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hmdiff_wire.errors import HmdiffError
+from torch import Tensor
+
+from ..bodies.rotations import axis_angle_to_matrix
+from ..models.inputs import HEATMAP_SLOTS, ModelInputs, canonical_crop
+from ..models.observe import inputs_from_observations
+from .batch import Batch, SyntheticStream
+from .noise import SWAP, Detections
+from .people import People, SynthesisSetup, place_people
+from .poses import MIRROR
+from .render.packed import read_packed
+
+_MIRRORED_MAPS = tuple(HEATMAP_SLOTS.index(SWAP[slot]) for slot in HEATMAP_SLOTS)
+_READ_AT_ONCE = 64
+_SHAKE = (0.012, 0.012, 0.04, 0.04, 0.015, 0.015, 0.015)
+"""Standard deviation of what is added to the landmarks' features: 1.5 px of 256, confidence, peak, 15 mm."""
+_DROPPED = 0.12
+"""How often world landmarks, heatmaps or mask are taken away."""
+
+
+@dataclass(frozen=True)
+class Bank:
+    """M people, on one device, focal length 1. betas (M,10), rotations (M,24,3,3) with the root in camera axes, pelvis
+    (M,3) metres; inputs: what the networks see, told the true focal length, with the grid in bytes; landmarks_2d
+    (M,33,2), box (M,4): the detector's, at z = 1.
+    """
+
+    betas: Tensor
+    rotations: Tensor
+    pelvis: Tensor
+    inputs: ModelInputs
+    landmarks_2d: Tensor
+    box: Tensor
+
+    def __len__(self) -> int:
+        return len(self.betas)
+
+    def to(self, device: torch.device | str) -> Bank:
+        return Bank(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+def load_bank(path: Path, setup: SynthesisSetup, heatmaps: bool = True) -> Bank:
+    """A file of ``hmdiff synth pack``. heatmaps=False keeps the mask alone, as streams for the regressor do.
+
+    Errors: ``eval.no_data``, ``eval.damaged``; ``train.held_out`` for people on whom models are measured.
+    """
+    packed = read_packed(path)
+    if any("--split test" in command for command in packed.card["commands"]):
+        raise HmdiffError(
+            "train.held_out", f"{path.name} holds people that are kept for measuring.",
+            "Pack folders that were rendered with `--split train`.",
+        )  # fmt: skip
+    parts: list[dict[str, Tensor]] = []
+    for first in range(0, len(packed.found["row"]), _READ_AT_ONCE):
+        numbers = np.arange(first, min(first + _READ_AT_ONCE, len(packed.found["row"])))
+        parts.append(_read(packed, numbers, setup, heatmaps))
+    whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    inputs = ModelInputs(*(whole.pop(name) for name in ("landmarks", "flags", "crop", "grid")))
+    return Bank(inputs=inputs, **whole)
+
+
+def _read(packed: Any, numbers: np.ndarray, setup: SynthesisSetup, heatmaps: bool) -> dict[str, Tensor]:
+    def of_people(name: str) -> Tensor:
+        return torch.from_numpy(packed.of_found(name)[numbers].astype(np.float32))
+
+    observations = [packed.observation(int(number)) for number in numbers]
+    focal, principal = of_people("focal"), of_people("size") / 2
+    # The principal point differs from picture to picture, so everything is told about the picture's corner first.
+    inputs = inputs_from_observations(observations, focal.tolist(), (0.0, 0.0))
+    inputs.crop[:, :2] -= principal / focal[:, None]
+    grid = inputs.grid if heatmaps else inputs.grid[:, -1:]
+    rotations = axis_angle_to_matrix(of_people("pose").view(-1, 24, 3))
+    body = setup.body.to("cpu")
+    _, joints = body(of_people("betas"), rotations)
+    seen = torch.from_numpy(packed.found["landmarks_2d"][numbers])
+    box = torch.from_numpy(packed.found["box"][numbers])
+    return {
+        "betas": of_people("betas"), "rotations": rotations, "pelvis": joints[:, 0] + of_people("transl"),
+        "landmarks": inputs.landmarks, "flags": inputs.flags, "crop": inputs.crop,
+        "grid": (grid * 255).round().to(torch.uint8),
+        "landmarks_2d": (seen - principal[:, None]) / focal[:, None, None],
+        "box": (box - principal.repeat(1, 2)) / focal[:, None],
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def draw_from_bank(
+    bank: Bank, setup: SynthesisSetup, count: int, focal_error: float, generator: torch.Generator
+) -> Batch:
+    """count people, half of them mirrored; focal_error as in ``NoiseModel``."""
+    device = bank.betas.device
+    rows = torch.randint(len(bank), (count,), generator=generator, device=device)
+    flip = torch.rand(count, generator=generator, device=device) < 0.5
+    people = _people(bank, setup, rows, flip)
+    features, crop = bank.inputs.landmarks[rows], bank.inputs.crop[rows]
+    grid = bank.inputs.grid[rows].float() / 255
+    side = torch.tensor([-1.0, 1.0], device=device)
+    mirrored = features[:, list(SWAP)].clone()
+    mirrored[..., 0], mirrored[..., 4] = -mirrored[..., 0], -mirrored[..., 4]
+    features = torch.where(flip[:, None, None], mirrored, features)
+    crop = torch.where(flip[:, None], crop * torch.tensor([-1.0, 1.0, 1.0], device=device), crop)
+    channels = [*_MIRRORED_MAPS, len(_MIRRORED_MAPS)] if grid.shape[1] > 1 else [0]
+    grid = torch.where(flip[:, None, None, None], grid[:, channels].flip(-1), grid)
+    points = bank.landmarks_2d[rows]
+    points = torch.where(flip[:, None, None], points[:, list(SWAP)] * side, points)
+    box = bank.box[rows]
+    box = torch.where(flip[:, None], box[:, [2, 1, 0, 3]] * torch.tensor([-1.0, 1.0, -1.0, 1.0], device=device), box)
+    features = _shaken(features, generator)
+    flags = bank.inputs.flags[rows] * (torch.rand(count, 3, generator=generator, device=device) > _DROPPED)
+    features = torch.cat([features[..., :4], features[..., 4:] * flags[:, None, :1]], -1)
+    grid = torch.cat([grid[:, :-1] * flags[:, 1, None, None, None], grid[:, -1:] * flags[:, 2, None, None, None]], 1)
+    confidence, peak = features[..., 2], features[..., 3]
+    has_world, has_mask = flags[:, 0] > 0, flags[:, 2] > 0
+    centre, extent = canonical_crop(points, confidence, box)
+    seen = Detections(
+        points,
+        confidence,
+        peak,
+        features[..., 4:7],
+        has_world,
+        has_mask,
+        box,
+        (points.amax(1) - points.amin(1)).amax(1),
+    )
+    focal = torch.exp(focal_error * torch.randn(count, 1, generator=generator, device=device))
+    inputs = ModelInputs(features, flags, crop * focal, grid)
+    return Batch(inputs, people, seen, centre, extent)
+
+
+def _shaken(features: Tensor, generator: torch.Generator) -> Tensor:
+    """(N,33,7) as no detector says it twice: a network that sees the same people often must not know them by heart."""
+    noise = torch.randn(features.shape, generator=generator, device=features.device)
+    shaken = features + noise * features.new_tensor(_SHAKE)
+    shaken[..., 2:4] = shaken[..., 2:4].clamp(0.0, 1.0)
+    return torch.where(features == 0, features, shaken)
+
+
+def _people(bank: Bank, setup: SynthesisSetup, rows: Tensor, flip: Tensor) -> People:
+    across = torch.tensor([-1.0, 1.0, 1.0], device=rows.device)
+    rotations, pelvis = bank.rotations[rows], bank.pelvis[rows]
+    # A mirrored body: each rotation seen in the mirror, left and right exchanged.
+    mirrored = across[:, None] * rotations[:, list(MIRROR)] * across[None]
+    rotations = torch.where(flip[:, None, None, None], mirrored, rotations)
+    pelvis = torch.where(flip[:, None], pelvis * across, pelvis)
+    return place_people(setup, bank.betas[rows], rotations, pelvis)
+
+
+@dataclass(frozen=True)
+class MixedStream:
+    """A SyntheticStream of which ``share`` of each batch comes from a bank."""
+
+    simulated: SyntheticStream
+    bank: Bank
+    share: float = 0.05
+
+    @property
+    def setup(self) -> SynthesisSetup:
+        return self.simulated.setup
+
+    @property
+    def faces(self) -> Tensor:
+        return self.simulated.faces
+
+    def draw(self, count: int, generator: torch.Generator) -> Batch:
+        """count people, those of the bank last."""
+        real = round(self.share * count)
+        first = self.simulated.draw(count - real, generator)
+        second = draw_from_bank(self.bank, self.setup, real, self.simulated.noise.focal_error, generator)
+        return join_batches(first, second)
+
+
+def join_batches(first: Batch, second: Batch) -> Batch:
+    """One after the other."""
+    return Batch(*(_join(getattr(first, f.name), getattr(second, f.name)) for f in fields(Batch)))
+
+
+def _join(first: Any, second: Any) -> Any:
+    if isinstance(first, Tensor):
+        return torch.cat([first, second])
+    return type(first)(*(_join(getattr(first, f.name), getattr(second, f.name)) for f in fields(first)))

@@ -1,0 +1,1 @@
+"""Several synchronised cameras on one motion, with or without calibration."""

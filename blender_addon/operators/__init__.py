@@ -1,0 +1,46 @@
+"""What buttons do. Operators only gather what is needed and dispatch; the work happens in ``session`` and ``scene``."""
+
+from . import (
+    backend,
+    bone_map,
+    boxes,
+    clip,
+    doubt,
+    drop,
+    export,
+    footage,
+    keypoints,
+    motion,
+    people,
+    photo,
+    picker,
+    poses,
+    queue,
+    remedies,
+    retarget,
+    run,
+    setup,
+)
+
+MODULES = (
+    backend,
+    bone_map,
+    boxes,
+    clip,
+    doubt,
+    drop,
+    export,
+    footage,
+    keypoints,
+    motion,
+    people,
+    photo,
+    picker,
+    queue,
+    remedies,
+    poses,
+    retarget,
+    run,
+    setup,
+)
+CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)

@@ -60,7 +60,7 @@ def make_model(parts: Assembly, stream: SyntheticStream, basis: torch.Tensor) ->
 
     def make(config: HMDiffConfig = DEFAULT, seed: int = 0) -> HMDiff:
         torch.manual_seed(seed)
-        model = HMDiff(replace(config, regressor=SMALL), parts.hierarchy, parts.maps.coarse_j14)
+        model = HMDiff(replace(config, regressor=SMALL), parts.hierarchy, parts.maps)
         with torch.no_grad():
             model.regressor.mean_mesh.copy_(mean)
             model.regressor.joint_map.copy_(torch.from_numpy(parts.maps.coarse_j14))

@@ -23,7 +23,7 @@ def test_shapes_are_those_of_people_hypotheses_and_body(model: HMDiff, batch: Ba
     out = model.sample(batch.inputs, torch.arange(3), sampler=replace(QUICK, hypotheses=4))
     assert out.samples.shape == (3, 4, 431, 3) and out.mean.shape == (3, 431, 3)
     assert out.middle.shape == (3, 1723, 3) and out.vertices.shape == (3, model.up.shape[0], 3)
-    assert out.u.shape == (3, 25, 14, 3) and out.active_steps.shape == (3, 4)
+    assert out.u.shape == (3, 1, 14, 3) and out.active_steps.shape == (3, 4)  # what is seen, not samples
     assert all(torch.isfinite(part).all() for part in _parts(out))
     assert not any(part.requires_grad for part in _parts(out))
 

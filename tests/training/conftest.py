@@ -54,7 +54,7 @@ def make_regressor(parts: Assembly, batch: Batch) -> Callable[[], Regressor]:
 def make_model(parts: Assembly, batch: Batch) -> Callable[..., HMDiff]:
     def make(config: HMDiffConfig = DEFAULT) -> HMDiff:
         torch.manual_seed(0)
-        model = HMDiff(replace(config, regressor=SMALL), parts.hierarchy, parts.maps.coarse_j14)
+        model = HMDiff(replace(config, regressor=SMALL), parts.hierarchy, parts.maps)
         model.regressor.joint_map.copy_(torch.from_numpy(parts.maps.coarse_j14))
         model.regressor.mean_mesh.copy_(batch.people.vertices.mean(0))
         return model

@@ -23,7 +23,7 @@ def test_blocks_that_the_weights_lack_change_nothing(
     first = make_model().eval()
     save_model(tmp_path / "first.safetensors", first, {})
     deeper = replace(first.config, regressor=replace(first.config.regressor, blocks=3))
-    second = HMDiff(deeper, parts.hierarchy, parts.maps.coarse_j14)
+    second = HMDiff(deeper, parts.hierarchy, parts.maps)
     begin_with(second, tmp_path / "first.safetensors")
     with torch.no_grad():
         before, after = (model.eval().regressor(batch.inputs) for model in (first, second))

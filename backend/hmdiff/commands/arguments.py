@@ -296,6 +296,10 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     detect = actions.add_parser("detect", help="run the detector over drawn pictures and measure it")
     detect.add_argument("folder", type=Path, metavar="DIR", help="what `synth render` wrote")
     add_workers(detect)
+    detect.add_argument(
+        "--level", type=whole(1, 3), metavar="N",
+        help="how closely to search for people (3, as in photos; 1 is three times as fast and finds four of five)",
+    )  # fmt: skip
     detect.add_argument("--json", action="store_true", help="print the figures as JSON only")
     sheet = actions.add_parser("sheet", help="a contact sheet with true joints and detected landmarks, to look at")
     sheet.add_argument("folder", type=Path, metavar="DIR", help="what `synth render` wrote")

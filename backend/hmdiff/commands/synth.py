@@ -37,7 +37,7 @@ def detect(args: argparse.Namespace) -> int:
     from ..synthesis.render.detections import detect_dataset
     from ..synthesis.render.summary import summarise
 
-    detect_dataset(args.folder, args.workers, lambda line: print(line, file=sys.stderr, flush=True))
+    detect_dataset(args.folder, args.workers, lambda line: print(line, file=sys.stderr, flush=True), args.level)
     figures = summarise(args.folder, pa_mpjpe)
     if args.json:
         print_json(figures)

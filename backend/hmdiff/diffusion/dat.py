@@ -22,7 +22,8 @@ class DATConfig:
     gamma, threshold (r): the paper's. reduction: D_k summed (A6; ``mean`` over samples is the reading that aligns
     nothing). residual: R_k from the part of D_k that can shrink, or the ``literal`` D_k (A7). activation: the paper's
     strategy (once off it stays off); False keeps DAT on to the end. target: U's samples, or the ``single`` most likely
-    pose u_c (Table 5), or for ``posterior`` one ``sample`` of U per hypothesis. use_depth=False aligns x and y alone
+    pose u_c (Table 5), or for ``posterior`` one ``sample`` of U per hypothesis, or what is ``seen``: U from the picture
+    instead of from the regressor (``models.evidence``). use_depth=False aligns x and y alone
     (A11 b). clip: largest gradient step per hypothesis, metres. limit_gamma: for ``detached`` and ``direct``, whose
     Jacobian is known, keep gamma at half of ``stable_gamma``, beyond which steps overshoot (A6). trust: divides U's
     covariance; below 1 leaves the hypotheses more of their own spread.
@@ -34,11 +35,15 @@ class DATConfig:
     reduction: Literal["sum", "mean"] = "sum"
     residual: Literal["reducible", "literal"] = "reducible"
     activation: bool = True
-    target: Literal["distribution", "single", "sample"] = "distribution"
+    target: Literal["distribution", "single", "sample", "seen"] = "distribution"
     use_depth: bool = True
     clip: float | None = None
     limit_gamma: bool = True
     trust: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.target in ("sample", "seen") and self.mode not in ("posterior", "none"):
+            raise ValueError(f"Only the posterior form of DAT can aim at target={self.target!r}.")
 
 
 PAPER_DAT = DATConfig(mode="full", residual="literal", limit_gamma=False)
@@ -50,7 +55,7 @@ def joints_of(mesh: Tensor, joint_map: Tensor) -> Tensor:
 
 
 def _axes(difference: Tensor, config: DATConfig) -> Tensor:
-    return difference if config.use_depth else difference[..., :2]
+    return difference if config.use_depth and config.target != "seen" else difference[..., :2]
 
 
 def alignment_gap(joints: Tensor, u: Tensor, config: DATConfig) -> Tensor:

@@ -205,7 +205,7 @@ def hypotheses(results: dict[str, Result]) -> list[str]:
     return lines
 
 
-SETS = ("default", "no_dat", "full_trust", "sample_u", "single_u", "dat_full", "linear")
+SETS = ("default", "no_dat", "regressor_u", "full_trust", "sample_u", "single_u", "dat_full", "linear")
 HYPOTHESES = [
     "The paper has no figures for its distributions. `best` is an oracle: the least error among the hypotheses, each "
     "figure choosing its own. Spread: mean distance to the hypotheses' mean. CRPS and energy score are proper scores, "

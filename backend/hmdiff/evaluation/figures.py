@@ -12,12 +12,13 @@ from scipy.stats import rankdata
 from ..bodies.joint_maps import J14_NAMES
 from ..detect.observation import COCO17_TO_BLAZEPOSE, LIMB_SLOTS
 from ..fitting.camera import solve_translation
+from ..models.evidence import J14_SLOTS
 from ..models.hmdiff import MeshSamples
 from ..models.weights import LoadedModel
 from . import metrics
 from .examples import Examples
 from .methods import Outcome
-from .predict import J14_SLOTS, LIMB_HIPS, hypothesis_joints, hypothesis_meshes, refined_joints
+from .predict import LIMB_HIPS, hypothesis_joints, hypothesis_meshes, refined_joints
 from .score import Errors, best_errors, pose_errors
 
 ALIGNMENT = metrics.LSP_HIPS

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bodies.hierarchy import apply_sparse
-from ..bodies.joint_maps import J14_NAMES, J14_OF_24
-from ..detect.observation import BLAZEPOSE_SLOT, LIMB_SLOTS
+from ..bodies.joint_maps import J14_OF_24
+from ..detect.observation import LIMB_SLOTS
 from ..models.hmdiff import MeshSamples
 from ..models.inputs import ModelInputs
 from ..models.weights import LoadedModel
@@ -21,8 +21,6 @@ from . import metrics
 
 Array = NDArray[np.float32]
 
-J14_SLOTS = tuple(BLAZEPOSE_SLOT.get(name, -1) for name in J14_NAMES)
-"""The detector's landmark of each of the 14 joints, -1 where it has none (neck, head)."""
 LIMB_HIPS = metrics.Alignment("root: mean of the two hips", (LIMB_SLOTS.index(23), LIMB_SLOTS.index(24)))
 """For the 12 limb joints in the order of LIMB_SLOTS."""
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bodies.joint_maps import J14_NAMES
+from ..models.evidence import J14_SLOTS
 from . import metrics
 from .examples import Examples
 from .figures import HAS_SLOT, occluded
 from .measure import Findings
 from .methods import Method
-from .predict import J14_SLOTS
 from .score import Errors, difference, finite, summary
 from .settings import Result
 from .studio import Studio

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..bodies.hierarchy import Hierarchy, apply_sparse
+from ..bodies.joint_maps import JointMaps
 from ..diffusion.dat import (
     DATConfig,
     MeshPrior,
@@ -27,6 +27,7 @@ from ..diffusion.ddim import Step, ddim_step, step_plan
 from ..diffusion.schedule import alpha_bars, to_epsilon, to_x0
 from .config import HMDiffConfig, SamplerConfig
 from .denoiser import Denoiser, ImageContext
+from .evidence import seen_pose
 from .features import ProxyFeatures
 from .inputs import ModelInputs
 from .mesh_mlp import MeshMLP
@@ -66,8 +67,9 @@ class HMDiff(nn.Module):
 
     basis: Tensor
     joint_map: Tensor
+    landmark_map: Tensor
 
-    def __init__(self, config: HMDiffConfig, hierarchy: Hierarchy, joint_map: np.ndarray) -> None:
+    def __init__(self, config: HMDiffConfig, hierarchy: Hierarchy, maps: JointMaps) -> None:
         super().__init__()
         self.config = config
         self.regressor = Regressor(config.regressor)
@@ -75,11 +77,12 @@ class HMDiff(nn.Module):
         spread = FullSpread if config.spread == "full" else DiagonalSpread
         self.spread = spread(config.regressor.width, BASIS_RANK)
         self.temporal = TemporalFusion(config.temporal, config.regressor.width) if config.temporal else None
-        self.denoiser = Denoiser(config.denoiser, hierarchy.hops, joint_map, config.prediction == "x0")
+        self.denoiser = Denoiser(config.denoiser, hierarchy.hops, maps.coarse_j14, config.prediction == "x0")
         self.mlp = MeshMLP(hierarchy.up[1], axis=config.mlp_axis)
         self.up = hierarchy.up[0]
         self.register_buffer("basis", torch.zeros(N_COARSE * 3, BASIS_RANK))
-        self.register_buffer("joint_map", torch.from_numpy(joint_map.astype(np.float32)), persistent=False)
+        self.register_buffer("joint_map", torch.from_numpy(maps.coarse_j14), persistent=False)
+        self.register_buffer("landmark_map", torch.from_numpy(maps.coarse_landmarks), persistent=False)
         self.bars = alpha_bars(config.schedule)
 
     def noise_for_track(self, key: int, seed: int, sampler: SamplerConfig) -> TrackNoise:
@@ -130,12 +133,7 @@ class HMDiff(nn.Module):
         inside = stacked(lambda noise: noise.inside) if sampler.exact else None
         aim = stacked(lambda noise: noise.aim) if sampler.exact else None
         with torch.no_grad():
-            heatmaps = paint(regression.u)
-            if dat.target == "single":
-                u = most_likely_pose(heatmaps)[:, None]
-            else:
-                u = sample_poses(heatmaps, torch.stack([noise.u for noise in chosen]).to(device), sampler.u_reading)
-        with torch.no_grad():
+            u, covariance = self._pose_distribution(inputs, regression, [one.u for one in chosen], sampler, dat)
             prior = self.prior(regression).widened(sampler.widen)
         on_stage("u")
         h = self._start(start, regression.mesh, u, sampler, prior, None if inside is None else inside[:, -1])
@@ -147,7 +145,7 @@ class HMDiff(nn.Module):
             noise = stacked(lambda one, at=number: one.steps[at])
             open_ = None if inside is None or aim is None else (inside[:, number], aim[:, number])
             h, first_gap, on = self._reverse(
-                h, step, noise, repeated, regression.mesh, u, first_gap, on, dat, prior, open_
+                h, step, noise, repeated, regression.mesh, u, covariance, first_gap, on, dat, prior, open_
             )
             worked += on
         on_stage("sampling")
@@ -165,6 +163,22 @@ class HMDiff(nn.Module):
         around = (mesh, mesh) if self.config.denoiser.around_mesh else None
         step = torch.zeros(len(mesh), dtype=torch.long, device=mesh.device)
         return self.denoiser(mesh, step, context, around, subset).float()
+
+    def _pose_distribution(
+        self, inputs: ModelInputs, regression: Regression, uniform: list[Tensor], sampler: SamplerConfig, dat: DATConfig
+    ) -> tuple[Tensor, Tensor]:
+        """U as samples (B,S,14,3) and their covariance (B,14,3,3); of what is ``seen`` the mean is the one sample."""
+        if dat.target == "seen":
+            seen = seen_pose(inputs, regression, self.joint_map, self.landmark_map)
+            return seen.mean[:, None], seen.covariance
+        heatmaps = paint(regression.u)
+        if dat.target == "single":
+            u = most_likely_pose(heatmaps)[:, None]
+        else:
+            u = sample_poses(heatmaps, torch.stack(uniform).to(heatmaps.xy.device), sampler.u_reading)
+        centred = u - u.mean(1, keepdim=True)
+        covariance = torch.einsum("bsji,bsjk->bjik", centred, centred) / max(1, u.shape[1] - 1)
+        return u, covariance + 4e-4 * torch.eye(3, device=u.device)
 
     def prior(self, regression: Regression) -> MeshPrior:
         """How wrong m may be in these pictures."""
@@ -209,7 +223,7 @@ class HMDiff(nn.Module):
 
     def _reverse(
         self, h: Tensor, step: Step, noise: Tensor, context: ImageContext, mesh: Tensor, u: Tensor,
-        first_gap: Tensor | None, before: Tensor | None, dat: DATConfig, prior: MeshPrior,
+        covariance: Tensor, first_gap: Tensor | None, before: Tensor | None, dat: DATConfig, prior: MeshPrior,
         inside: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor]:  # fmt: skip
         """One step of Algorithm 1: predict, align, move. Returns h_{k-1}, D_K and where DAT was on. inside: the noise
@@ -234,7 +248,9 @@ class HMDiff(nn.Module):
                 clean = clean + prior.draw(inside[0], prior.remaining_variance(step.alpha_bar))
                 joints = joints_of(clean, self.joint_map)
             if dat.mode == "posterior":
-                aligned = self._posterior(clean, joints, u, step, dat, prior, None if inside is None else inside[1])
+                aligned = self._posterior(
+                    clean, joints, u, covariance, step, dat, prior, None if inside is None else inside[1]
+                )
                 clean = torch.where(on[..., None, None], aligned, clean)
             moved = ddim_step(clean, to_epsilon(clean, h, bar), step, noise)
             # At zero signal (A4) the estimate does not depend on h_k, so there is nothing to pull through it.
@@ -246,12 +262,9 @@ class HMDiff(nn.Module):
             return moved - gate * clip_step(gamma * pull, dat.clip), first_gap, on
 
     def _posterior(
-        self, clean: Tensor, joints: Tensor, u: Tensor, step: Step, dat: DATConfig, prior: MeshPrior,
-        aim: Tensor | None = None,
+        self, clean: Tensor, joints: Tensor, u: Tensor, covariance: Tensor, step: Step, dat: DATConfig,
+        prior: MeshPrior, aim: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        centred = u - u.mean(1, keepdim=True)
-        covariance = torch.einsum("bsji,bsjk->bjik", centred, centred) / max(1, u.shape[1] - 1)
-        covariance = covariance + 4e-4 * torch.eye(3, device=u.device)
         if dat.target == "sample":
             target = u[:, torch.arange(clean.shape[1]) % u.shape[1]]
         else:

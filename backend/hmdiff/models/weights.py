@@ -63,7 +63,7 @@ def load_model(preset: str = "default", device: torch.device | str = "cpu", path
     try:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         config: HMDiffConfig = config_from_dict(card["config"])
-        model = HMDiff(config, hierarchy, maps.coarse_j14)
+        model = HMDiff(config, hierarchy, maps)
         stored = load_file(path)
         wanted = model.state_dict()
         model.load_state_dict({name: stored[name].to(wanted[name].dtype) for name in wanted})

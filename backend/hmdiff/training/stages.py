@@ -69,7 +69,7 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> Path:
     parts = assemble_body()
     config = model_config(options.preset)
     torch.manual_seed(options.seed)
-    model = HMDiff(config, parts.hierarchy, parts.maps.coarse_j14).to(options.device)
+    model = HMDiff(config, parts.hierarchy, parts.maps).to(options.device)
     model.regressor.joint_map.copy_(torch.from_numpy(parts.maps.coarse_j14))
     if options.init is not None:
         begin_with(model, options.init)

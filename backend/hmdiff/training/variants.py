@@ -27,7 +27,7 @@ def train_variant(
     loaded = load_model(options.preset, options.device, base)
     parts = Assembly(loaded.body, loaded.hierarchy, loaded.maps)
     torch.manual_seed(options.seed)
-    model = HMDiff(variant.change(loaded.model.config), parts.hierarchy, parts.maps.coarse_j14).to(options.device)
+    model = HMDiff(variant.change(loaded.model.config), parts.hierarchy, parts.maps).to(options.device)
     kept = loaded.model
     for mine, theirs in ((model.regressor, kept.regressor), (model.spread, kept.spread), (model.mlp, kept.mlp)):
         mine.load_state_dict(theirs.state_dict())

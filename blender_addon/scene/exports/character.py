@@ -22,6 +22,7 @@ from .bones import baked_armature
 from .clock import Frames, frames_between
 from .run import set_clock
 from .sampled import each_moment, temporary_scene
+from .untouched import standing_still
 
 Array = NDArray[np.floating[Any]]
 
@@ -47,7 +48,8 @@ def export_character(path: Path, chosen: Any, fps: float | None = None) -> list[
     path.parent.mkdir(parents=True, exist_ok=True)
     meshes = meshes_of(armature)
     # The copies must be gone before the artist's objects can have their names again.
-    with _borrowed_names([armature, *meshes]) as names, temporary_scene() as scene:
+    everything = [armature, *meshes]
+    with standing_still(everything), _borrowed_names(everything) as names, temporary_scene() as scene:
         objects, frames = _staged(scene, armature, meshes, names, fps)
         set_clock(scene, frames.fps, frames.last, None)
         controls = bool(meshes) and any(not bone.use_deform for bone in armature.data.bones)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,9 @@ def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.round(values * 255).clip(0, 255).astype(np.uint8)
 
 
-def detect_dataset(folder: Path, workers: int, report: Callable[[str], None]) -> int:
-    """Read all shards that were not read yet; returns how many pictures were read.
+def detect_dataset(folder: Path, workers: int, report: Callable[[str], None], level: int | None = None) -> int:
+    """Read all shards that were not read yet; returns how many pictures were read. level: ``photo_level`` of the
+    detector, None for its own; 1 finds four people of five in a third of the time, for much to train on.
 
     Errors: ``render.not_found``, those of ``Detector`` and ``read_shard``.
     """
@@ -153,17 +155,18 @@ def detect_dataset(folder: Path, workers: int, report: Callable[[str], None]) ->
         read += pictures
         report(f"{read} pictures read, {read / (time.perf_counter() - start):.1f} per second")
 
-    spread(partial(_work, folder), missing, workers, done)
+    spread(partial(_work, folder, level), missing, workers, done)
     return read
 
 
 _detector: Detector | None = None
 
 
-def _work(folder: Path, index: int) -> int:
+def _work(folder: Path, level: int | None, index: int) -> int:
     global _detector
     if _detector is None:
-        _detector = Detector(DetectorSettings(num_threads=1))
+        settings = DetectorSettings(num_threads=1)
+        _detector = Detector(settings if level is None else replace(settings, photo_level=level))
     shard = read_shard(folder, index)
     write_arrays(seen_path(folder, index), detect_shard(_detector, shard))
     return len(shard.truth["picture"])

@@ -1,4 +1,4 @@
-"""What an export must leave as it was: reading other frames overwrites what is animated with the values of those frames.
+"""What an export must leave as it was: reading other frames overwrites animated values with those of these frames.
 
 Going back to the frame gives the keyed values back; what the artist changed since without a key is kept here.
 """

@@ -17,7 +17,7 @@ from hmdiff_wire.errors import HmdiffError
 from torch import Tensor
 
 from ..bodies.rotations import axis_angle_to_matrix
-from ..models.inputs import HEATMAP_SLOTS, ModelInputs, canonical_crop
+from ..models.inputs import GRID, HEATMAP_SLOTS, ModelInputs, canonical_crop, landmark_features
 from ..models.observe import inputs_from_observations
 from .batch import Batch, SyntheticStream
 from .noise import SWAP, Detections
@@ -31,6 +31,8 @@ _SHAKE = (0.012, 0.012, 0.04, 0.04, 0.015, 0.015, 0.015)
 """Standard deviation of what is added to the landmarks' features: 1.5 px of 256, confidence, peak, 15 mm."""
 _DROPPED = 0.12
 """How often world landmarks, heatmaps or mask are taken away."""
+_TURNS = (0.06, 0.06, 0.26)
+"""Standard deviations (radians) of how a camera is turned: nodding, panning, rolling."""
 
 
 @dataclass(frozen=True)
@@ -102,44 +104,89 @@ def _read(packed: Any, numbers: np.ndarray, setup: SynthesisSetup, heatmaps: boo
 def draw_from_bank(
     bank: Bank, setup: SynthesisSetup, count: int, focal_error: float, generator: torch.Generator
 ) -> Batch:
-    """count people, half of them mirrored; focal_error as in ``NoiseModel``."""
+    """count people, half of them mirrored, all as the camera sees them that is turned a little about itself (the
+    detector follows its owner's turns); focal_error as in ``NoiseModel``."""
     device = bank.betas.device
     rows = torch.randint(len(bank), (count,), generator=generator, device=device)
     flip = torch.rand(count, generator=generator, device=device) < 0.5
-    people = _people(bank, setup, rows, flip)
-    features, crop = bank.inputs.landmarks[rows], bank.inputs.crop[rows]
-    grid = bank.inputs.grid[rows].float() / 255
-    side = torch.tensor([-1.0, 1.0], device=device)
-    mirrored = features[:, list(SWAP)].clone()
-    mirrored[..., 0], mirrored[..., 4] = -mirrored[..., 0], -mirrored[..., 4]
-    features = torch.where(flip[:, None, None], mirrored, features)
-    crop = torch.where(flip[:, None], crop * torch.tensor([-1.0, 1.0, 1.0], device=device), crop)
+    roll, turn = _camera_turns(count, generator, device)
+    people = _people(bank, setup, rows, flip, turn)
+    said, stored = _said(bank, rows, flip, turn, roll), bank.inputs
+    side = torch.tensor([-1.0, 1.0, 1.0], device=device)
+    before = torch.where(flip[:, None], stored.crop[rows] * side, stored.crop[rows])
+    grid = stored.grid[rows].float() / 255
     channels = [*_MIRRORED_MAPS, len(_MIRRORED_MAPS)] if grid.shape[1] > 1 else [0]
     grid = torch.where(flip[:, None, None, None], grid[:, channels].flip(-1), grid)
-    points = bank.landmarks_2d[rows]
-    points = torch.where(flip[:, None, None], points[:, list(SWAP)] * side, points)
-    box = bank.box[rows]
-    box = torch.where(flip[:, None], box[:, [2, 1, 0, 3]] * torch.tensor([-1.0, 1.0, -1.0, 1.0], device=device), box)
-    features = _shaken(features, generator)
-    flags = bank.inputs.flags[rows] * (torch.rand(count, 3, generator=generator, device=device) > _DROPPED)
-    features = torch.cat([features[..., :4], features[..., 4:] * flags[:, None, :1]], -1)
-    grid = torch.cat([grid[:, :-1] * flags[:, 1, None, None, None], grid[:, -1:] * flags[:, 2, None, None, None]], 1)
-    confidence, peak = features[..., 2], features[..., 3]
-    has_world, has_mask = flags[:, 0] > 0, flags[:, 2] > 0
-    centre, extent = canonical_crop(points, confidence, box)
-    seen = Detections(
-        points,
-        confidence,
-        peak,
-        features[..., 4:7],
-        has_world,
-        has_mask,
-        box,
-        (points.amax(1) - points.amin(1)).amax(1),
+    centre, extent = canonical_crop(said.points, said.confidence, said.box)
+    grid = _turned_grid(grid, before, centre, extent, turn)
+    flags = stored.flags[rows] * (torch.rand(count, 3, generator=generator, device=device) > _DROPPED)
+    features = landmark_features(
+        said.points, said.confidence, said.peak, said.world, flags[:, 0] > 0, centre, extent
     )
+    features = _shaken(features, generator)
+    grid = torch.cat([grid[:, :-1] * flags[:, 1, None, None, None], grid[:, -1:] * flags[:, 2, None, None, None]], 1)
+    size = (said.points.amax(1) - said.points.amin(1)).amax(1)
+    seen = Detections(
+        said.points, features[..., 2], features[..., 3], features[..., 4:7], flags[:, 0] > 0, flags[:, 2] > 0,
+        said.box, size,
+    )  # fmt: skip
     focal = torch.exp(focal_error * torch.randn(count, 1, generator=generator, device=device))
-    inputs = ModelInputs(features, flags, crop * focal, grid)
-    return Batch(inputs, people, seen, centre, extent)
+    crop = torch.cat([centre, extent[:, None]], 1) * focal
+    return Batch(ModelInputs(features, flags, crop, grid), people, seen, centre, extent)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """points (N,33,2), box (N,4) at z = 1; confidence, peak (N,33); world (N,33,3): after mirror and turn."""
+
+    points: Tensor
+    confidence: Tensor
+    peak: Tensor
+    world: Tensor
+    box: Tensor
+
+
+def _said(bank: Bank, rows: Tensor, flip: Tensor, turn: Tensor, roll: Tensor) -> _Said:
+    def sides(values: Tensor, across: int | None = None) -> Tensor:
+        mirrored = values[:, list(SWAP)].clone()
+        if across is not None:
+            mirrored[..., across] = -mirrored[..., across]
+        return torch.where(flip.view(-1, *[1] * (values.dim() - 1)), mirrored, values)
+
+    features, box = bank.inputs.landmarks[rows], bank.box[rows]
+    ends = torch.tensor([-1.0, 1.0, -1.0, 1.0], device=box.device)
+    box = torch.where(flip[:, None], box[:, [2, 1, 0, 3]] * ends, box)
+    corners = _seen_turned(torch.stack([box[:, [0, 1]], box[:, [2, 1]], box[:, [2, 3]], box[:, [0, 3]]], 1), turn)
+    # what the detector says in 3D turns with the picture, but not with where in it the person stands
+    return _Said(
+        _seen_turned(sides(bank.landmarks_2d[rows], 0), turn), sides(features[..., 2]), sides(features[..., 3]),
+        sides(features[..., 4:7], 0) @ roll.transpose(1, 2), torch.cat([corners.amin(1), corners.amax(1)], 1),
+    )  # fmt: skip
+
+
+def _camera_turns(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Roll about the optical axis (N,3,3), and the whole turn."""
+    angle = torch.randn(count, 3, generator=generator, device=device) * torch.tensor(_TURNS, device=device)
+    zero = torch.zeros_like(angle[:, 0])
+    roll = axis_angle_to_matrix(torch.stack([zero, zero, angle[:, 2]], 1))
+    return roll, axis_angle_to_matrix(torch.stack([angle[:, 0], angle[:, 1], zero], 1)) @ roll
+
+
+def _seen_turned(points: Tensor, turn: Tensor) -> Tensor:
+    """points (N,K,2) at z = 1, as seen by a camera turned by turn (N,3,3)."""
+    rays = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ turn.transpose(1, 2)
+    return rays[..., :2] / rays[..., 2:].clamp_min(0.1)
+
+
+def _turned_grid(grid: Tensor, before: Tensor, centre: Tensor, side: Tensor, turn: Tensor) -> Tensor:
+    """grid (N,C,G,G) over the square before (N,3) -> over the square of the turned camera's picture."""
+    cells = (torch.arange(GRID, device=grid.device) + 0.5) * (2 / GRID) - 1
+    at = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1).view(1, -1, 2)
+    place = _seen_turned(centre[:, None] + at * (side / 2)[:, None, None], turn.transpose(1, 2))
+    place = (place - before[:, None, :2]) / (before[:, 2] / 2)[:, None, None]
+    return torch.nn.functional.grid_sample(
+        grid, place.view(-1, GRID, GRID, 2), mode="bilinear", padding_mode="zeros", align_corners=False
+    )
 
 
 def _shaken(features: Tensor, generator: torch.Generator) -> Tensor:
@@ -150,14 +197,15 @@ def _shaken(features: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(features == 0, features, shaken)
 
 
-def _people(bank: Bank, setup: SynthesisSetup, rows: Tensor, flip: Tensor) -> People:
+def _people(bank: Bank, setup: SynthesisSetup, rows: Tensor, flip: Tensor, turn: Tensor) -> People:
     across = torch.tensor([-1.0, 1.0, 1.0], device=rows.device)
     rotations, pelvis = bank.rotations[rows], bank.pelvis[rows]
     # A mirrored body: each rotation seen in the mirror, left and right exchanged.
     mirrored = across[:, None] * rotations[:, list(MIRROR)] * across[None]
     rotations = torch.where(flip[:, None, None, None], mirrored, rotations)
     pelvis = torch.where(flip[:, None], pelvis * across, pelvis)
-    return place_people(setup, bank.betas[rows], rotations, pelvis)
+    rotations = torch.cat([turn[:, None] @ rotations[:, :1], rotations[:, 1:]], 1)
+    return place_people(setup, bank.betas[rows], rotations, (turn @ pelvis[..., None])[..., 0])
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from ..models.hmdiff import fast_bfloat16
 from ..synthesis.batch import Batch
 from ..synthesis.people import SynthesisSetup
 from .checkpoint import Progress, load_state, save_state
@@ -68,6 +69,8 @@ def run_loop(
     """
     folder.mkdir(parents=True, exist_ok=True)
     module, device = task.module, stream.setup.device
+    # without the instructions for it, bfloat16 is thirty times slower (measured)
+    lower = config.bfloat16 and fast_bfloat16(device)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=1e-4, betas=(0.9, 0.99))
     ema = {name: value.detach().clone() for name, value in module.state_dict().items()}
@@ -84,7 +87,7 @@ def run_loop(
             group["lr"] = rate
         with torch.no_grad():
             batch = stream.draw(config.batch, generator)
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=lower):
             loss, terms = task.loss(batch, generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -6,7 +6,7 @@ from .errors import HmdiffError
 
 Version = tuple[int, int]
 
-PROTOCOL_VERSION: Version = (1, 2)
+PROTOCOL_VERSION: Version = (1, 3)
 """(major, minor). A higher minor only adds messages and fields that the other side may pass over; a higher major is
 refused by both sides with a sentence."""
 
@@ -15,6 +15,7 @@ CHANGELOG: dict[Version, str] = {
     (1, 1): "People in one frame, resume, attach, uploads, pushed frames with credit, meshes and files of a take, "
     "heartbeat, shutdown, CURVE.",
     (1, 2): "Jobs of kind refine: a take in, a new version of it out.",
+    (1, 3): "Refinement while a drag goes on: quality live, vertices in frames, refine_qualities in the capabilities.",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hmdiff_wire.body import skin
 from hmdiff_wire.messages import Attach, Cancel, Cancelled, FrameResult, JobDone, JobFailed, Submit
 from hmdiff_wire.take import Take, read_take
 from hmdiff_wire.take_version import original_of, parent_of, read_version
@@ -97,6 +98,13 @@ def test_nothing_is_written_where_that_is_wished_and_nothing_stays_of_a_cancelle
     client.send(Submit("w", "refine", str(folder), {"edits": [drag(take, 3, 9)], "write": False}))
     done, messages = client.until(JobDone)
     assert done.take == "" and len(frames_of(messages)) == done.frames > 0 and not (folder / "versions").exists()
+    live = {"edits": [drag(take, 3, 9)], "write": False, "quality": "live", "vertices": True, "spread": 0}
+    client.send(Submit("live", "refine", str(folder), live))
+    _, messages = client.until(JobDone)
+    (row,) = frames_of(messages)
+    assert row.index == 3 and row.arrays["vertices"].shape == (1, take.body.n_vertices, 3)
+    mesh = skin(take.body, row.arrays["betas"][0], row.arrays["pose"][0], row.arrays["transl"][0])[0][0]
+    np.testing.assert_allclose(row.arrays["vertices"][0], mesh, atol=1e-5)
     client.send(Submit("x", "refine", str(folder), {"edits": [drag(take, 3, 9)], "fake": {"delay": 0.2}}))
     client.receive()
     client.send(Cancel("x"))

@@ -216,4 +216,5 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "edits": _edits, "spread": _whole, "frame_range": _range, "track_ids": _tracks, "lock": _locks, "choose": _choices,
     "smooth": _seconds, "feet": _flag, "floor": _flag, "detections": _flag, "focal": _flag,
     "method": _one_of(METHODS), "quality": _one_of(QUALITIES), "forget": _flag, "write": _flag,
+    "vertices": _flag,
 }  # fmt: skip

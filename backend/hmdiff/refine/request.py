@@ -10,9 +10,9 @@ from hmdiff_wire.body import JOINT_NAMES
 from hmdiff_wire.landmarks import LANDMARK_NAMES
 
 Method = Literal["score", "smplify"]
-Quality = Literal["fast", "thorough", "published"]
+Quality = Literal["live", "fast", "thorough", "published"]
 METHODS: tuple[Method, ...] = ("score", "smplify")
-QUALITIES: tuple[Quality, ...] = ("fast", "thorough", "published")
+QUALITIES: tuple[Quality, ...] = ("live", "fast", "thorough", "published")
 N_LANDMARKS, N_JOINTS = len(LANDMARK_NAMES), len(JOINT_NAMES)
 N_POINTS = N_LANDMARKS + N_JOINTS
 """Keypoints of an edited frame: the 33 landmarks, then the body's 24 joints."""
@@ -89,6 +89,7 @@ class RefineRequest:
     quality: Quality = "fast"
     forget: bool = False
     write: bool = True
+    vertices: bool = False
 
     @property
     def calm(self) -> float:

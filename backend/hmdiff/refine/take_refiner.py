@@ -27,9 +27,12 @@ from .request import N_POINTS, RefineRequest, point_name
 from .take_bodies import Seen, bodies_of, make_take_refiner, seen_of
 from .version import RefinedPerson, refined_person
 
-OPTIONS = {"fast": FAST, "thorough": THOROUGH, "published": PUBLISHED}
+OPTIONS = {"live": FAST, "fast": FAST, "thorough": THOROUGH, "published": PUBLISHED}
 EDIT = replace(FAST, tau=200, dt=50, outer=6)
 """A drag goes farther than a detector's doubt: by measurement (docs/refine.md)."""
+LIVE = replace(FAST, dt=25, outer=2, max_step=2.0)
+"""While a drag goes on: four looks at the body, each allowed to go far."""
+EDIT_OPTIONS = {**OPTIONS, "live": LIVE, "fast": EDIT}
 WINDOW, CONTEXT = 240, 6
 """Frames refined at once, which bounds the memory, and frames before and after them that only hold their ends."""
 SMALL = 4
@@ -100,14 +103,14 @@ class _Person:
             free = ~plan.locked & ~plan.outside
             pose, transl = self._clip(pose, transl, free, edit_share)
             changed = changed | free
-        joints, points = self._joints(pose, transl)
+        joints, points = self._joints(pose, transl, np.flatnonzero(changed))
         return refined_person(self.take, plan, pose, transl, joints, points, changed)
 
     def _edited(self, rows: NDArray[np.int64], share: float) -> RefinedBodies:
         seen = seen_of(self.take, self.plan, rows)
         bodies = bodies_of(self.take, self.plan, rows, seen)
         bodies, wishes = edit_case(self.refiner.figure, bodies, seen, self.request.focal)
-        options = EDIT if self.request.quality == "fast" else OPTIONS[self.request.quality]
+        options = EDIT_OPTIONS[self.request.quality]
         return self._solve(bodies, wishes, options, lambda part: self.hooks.on_progress(share * part))
 
     def _clip(self, pose: NDArray[np.float32], transl: NDArray[np.float32], free: NDArray[np.bool_], begin: float):
@@ -175,12 +178,15 @@ class _Person:
         return found
 
     @torch.no_grad()
-    def _joints(self, pose: NDArray[np.float32], transl: NDArray[np.float32]):
+    def _joints(self, pose: NDArray[np.float32], transl: NDArray[np.float32], rows: NDArray[np.int64]):
+        """joints (n,24,3) and joints_2d (n,24,2), computed in these rows only."""
         plan = self.plan
-        joints = _posed(self.refiner, plan, pose, transl)[:, -24:]
-        focal = torch.from_numpy(self.take.focal[plan.positions].astype(np.float32))
+        joints = _posed(self.refiner, plan, pose[rows], transl[rows])[:, -24:]
+        focal = torch.from_numpy(self.take.focal[plan.positions[rows]].astype(np.float32))
         middle = torch.tensor(self.take.center).float().expand(len(joints), 2)
-        return joints.numpy(), project_points(joints, focal, middle).numpy()
+        placed, seen = np.zeros((len(pose), 24, 3), np.float32), np.zeros((len(pose), 24, 2), np.float32)
+        placed[rows], seen[rows] = joints.numpy(), project_points(joints, focal, middle).numpy()
+        return placed, seen
 
 
 def _only_seen(refiner: Refiner, bodies: Bodies, wishes: Wishes) -> tuple[Refiner, Bodies, Wishes]:
@@ -211,7 +217,7 @@ def _unmet(take: Take, one: RefinedPerson, refiner: Refiner) -> list[str]:
     if not len(rows):
         return []
     seen: Seen = seen_of(take, plan, rows)
-    points = _posed(refiner, replace(plan), one.pose, one.transl)[rows]
+    points = _posed(refiner, plan, one.pose[rows], one.transl[rows])
     focal = torch.from_numpy(take.focal[plan.positions[rows]].astype(np.float32))
     placed = project_points(points, focal, torch.tensor(take.center).float().expand(len(rows), 2))
     away = (placed - seen.points).norm(dim=-1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from hmdiff_wire.body import skin
 from hmdiff_wire.take import PersonFrame, Take
 from hmdiff_wire.take_format import HYPOTHESIS_FIELDS, STATUS_NAMES
 from hmdiff_wire.take_version import TrackMotion, write_version
@@ -59,19 +60,23 @@ def write_refined(
     write_version(take.folder, target, motions, edits, request.wishes())
 
 
-def changed_rows(take: Take, people: tuple[RefinedPerson, ...]) -> Iterator[tuple[int, float, list[PersonFrame]]]:
-    """(frame index, seconds, rows of the people who changed), frames rising; rows without hypotheses and spread."""
+def changed_rows(
+    take: Take, people: tuple[RefinedPerson, ...], vertices: bool = False
+) -> Iterator[tuple[int, float, list[PersonFrame]]]:
+    """(frame index, seconds, rows of the people who changed), frames rising; rows without hypotheses and spread, with
+    ``vertices`` where they are asked for.
+    """
     at = sorted({int(position) for one in people for position in one.plan.positions[one.changed]})
     for position in at:
         rows = [
-            refined_row(take, one, row)
+            refined_row(take, one, row, vertices)
             for one in people
             for row in np.flatnonzero((one.plan.positions == position) & one.changed)
         ]
         yield int(take.frame_indices[position]), float(take.times[position]), rows
 
 
-def refined_row(take: Take, one: RefinedPerson, row: int) -> PersonFrame:
+def refined_row(take: Take, one: RefinedPerson, row: int, vertices: bool) -> PersonFrame:
     plan = one.plan
     position = int(plan.positions[row])
     none = {f"hypotheses_{name}": np.zeros((0, *shape), np.float32) for name, shape in HYPOTHESIS_FIELDS.items()}
@@ -79,5 +84,6 @@ def refined_row(take: Take, one: RefinedPerson, row: int) -> PersonFrame:
         track_id=plan.track_id, status=STATUS_NAMES[take.status[plan.person, position]],
         box=take.read("box", plan.person, position)[0], betas=plan.betas, pose=one.pose[row], transl=one.transl[row],
         joints=one.joints[row], joints_2d=one.joints_2d[row],
-        landmarks_2d=take.read("landmarks_2d", plan.person, position)[0], vertex_std=np.zeros(0, np.float32), **none,
+        landmarks_2d=take.read("landmarks_2d", plan.person, position)[0], vertex_std=np.zeros(0, np.float32),
+        vertices=skin(take.body, plan.betas, one.pose[row], one.transl[row])[0][0] if vertices else None, **none,
     )  # fmt: skip

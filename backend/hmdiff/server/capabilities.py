@@ -9,6 +9,7 @@ from hmdiff_wire.body import JOINT_NAMES
 from hmdiff_wire.codec import Limits
 from hmdiff_wire.landmarks import LANDMARK_NAMES
 
+from ..refine.request import QUALITIES
 from . import options
 from .background import LONGEST_LANE
 from .feed import LARGEST_SIDE, MOST_CREDIT
@@ -36,6 +37,7 @@ def capabilities(devices: tuple[str, ...], roots: tuple[Path, ...], curve: bool)
         "inputs": ["path", "upload", "frames"],
         "presets": list(options.PRESETS),
         "outputs": list(OUTPUTS),
+        "refine_qualities": list(QUALITIES),
         "devices": list(devices),
         "device": devices[0],
         "roots": [str(root) for root in roots],

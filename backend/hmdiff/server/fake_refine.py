@@ -48,8 +48,8 @@ def refine_job(request: JobRequest, hooks: JobHooks, delay: float, fail_at: int)
     if asked.write:
         write_refined(take, request.take, plan, asked, changed)
     count = 0
-    for index, seconds, rows in changed_rows(take, changed):
-        hooks.on_frame(index, seconds, frame_arrays(rows))
+    for index, seconds, rows in changed_rows(take, changed, asked.vertices):
+        hooks.on_frame(index, seconds, frame_arrays(rows, asked.vertices))
         count += 1
     tracks = tuple(one.plan.track_id for one in changed if one.changed.any())
     return JobOutcome(count, tracks, ("Nothing of this is real.",))

@@ -247,7 +247,9 @@ class JobQueue:
         job.delivery.end(message)
         self._ended[job.name] = job
         if len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
+            # a drag ends ten jobs a second: they are forgotten before what was finished and is still shown
+            drags = (name for name, one in self._ended.items() if one.submit.kind == "refine" and not one.submit.take)
+            del self._ended[next(drags, next(iter(self._ended)))]
         kept = sum(one.delivery.recent_bytes for one in self._ended.values())
         for one in self._ended.values():
             while kept > REMEMBERED_BYTES and one is not job and (before := one.delivery.recent_bytes):

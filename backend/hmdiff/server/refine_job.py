@@ -46,8 +46,8 @@ def refine_job(request: JobRequest, hooks: JobHooks) -> JobOutcome:
     if asked.write:
         write_refined(take, request.take, plan, asked, found.people)
     count = 0
-    for index, seconds, rows in changed_rows(take, found.people):
-        hooks.on_frame(index, seconds, frame_arrays(rows))
+    for index, seconds, rows in changed_rows(take, found.people, asked.vertices):
+        hooks.on_frame(index, seconds, frame_arrays(rows, asked.vertices))
         count += 1
     written = _outputs(request, take, hooks)
     tracks = tuple(one.plan.track_id for one in found.people if one.changed.any())

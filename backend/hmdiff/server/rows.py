@@ -14,15 +14,19 @@ from numpy.typing import NDArray
 _FROM_DISK = [one.name for one in fields(PersonFrame) if one.name not in ("track_id", "status", "vertices")]
 
 
-def frame_arrays(rows: list[PersonFrame]) -> dict[str, NDArray[Any]]:
-    """Rows of one frame as the arrays of FrameResult: P people first, hypotheses (P, N, ...), vertex_std (P, V)."""
+def frame_arrays(rows: list[PersonFrame], vertices: bool = False) -> dict[str, NDArray[Any]]:
+    """Rows of one frame as the arrays of FrameResult: P people first, hypotheses (P, N, ...), vertex_std (P, V),
+    and, where they are asked for, vertices (P, V, 3).
+    """
     count = max((len(row.hypotheses_score) for row in rows), default=0)
-    vertices = max((len(row.vertex_std) for row in rows), default=0)
+    spread = max((len(row.vertex_std) for row in rows), default=0)
     arrays: dict[str, NDArray[Any]] = {
         "track_id": np.array([row.track_id for row in rows], "<i4"),
         "status": np.array([STATUS_CODE[row.status] for row in rows], "|u1"),
-        "vertex_std": _stacked([row.vertex_std for row in rows], (vertices,)),
+        "vertex_std": _stacked([row.vertex_std for row in rows], (spread,)),
     }
+    if vertices:
+        arrays["vertices"] = np.stack([row.vertices for row in rows if row.vertices is not None]).astype("<f4")
     for name, shape in ROW_FIELDS.items():
         arrays[name] = _stacked([getattr(row, name) for row in rows], shape)
     for name, shape in HYPOTHESIS_FIELDS.items():

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from hmdiff.detect import Detector
 from hmdiff.detect.observation import LIMB_SLOTS
 from hmdiff.evaluation import metrics
-from hmdiff.evaluation.benchmarks import photos
+from hmdiff.evaluation.benchmarks import photos, samples
 from hmdiff.evaluation.benchmarks.pose2sim import CAMERAS, read_camera_truth
-from hmdiff.evaluation.footage import limbs_of_detector
+from hmdiff.evaluation.footage import ClipRun, limbs_of_detector
 from hmdiff.evaluation.predict import LIMB_HIPS
 from hmdiff.video.source import open_source
+from hmdiff_wire.take import Take
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
@@ -35,6 +38,19 @@ def test_pose2sim_truth_lies_on_the_person(shared_dir: Path, camera: str):
         turned = metrics.mpjpe(limbs_of_detector([seen])[0], joints, LIMB_HIPS)
         assert shape < 120
         assert turned < 200  # not upside down, mirrored or seen from behind
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_reprojection_is_in_px_of_a_crop_of_256_and_the_lens_costs_next_to_nothing(shared_dir: Path, camera: str):
+    truth = read_camera_truth(shared_dir / "samples" / "videos" / "pose2sim_single" / "truth_3d.json", camera)
+    through_lens = truth.project(truth.joints)
+    side = 1.25 * (through_lens.max(1) - through_lens.min(1)).max(-1)
+    clip = samples._Clip(cast(ClipRun, None), np.arange(len(side)), truth.joints, through_lens, side, 0)
+    flat_camera = SimpleNamespace(focal=[truth.focal], center=tuple(truth.matrix[:2, 2]))
+    found = samples.projected(cast(Take, flat_camera), truth.joints.astype(np.float32))
+    assert (samples.pixel_errors(found, clip)["error_2d_px"] < 0.5).all()
+    aside = through_lens + (side * 10 / 256)[:, None, None] * [0.6, 0.8]
+    assert samples.pixel_errors(aside, clip)["error_2d_px"] == pytest.approx(10.0)
 
 
 def labelled(shift: float, known: int = 17) -> photos.Labelled:

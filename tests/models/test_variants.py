@@ -23,7 +23,7 @@ def tokens(model: HMDiff, inputs: ModelInputs) -> torch.Tensor:
         return model.image_tokens(inputs, model.regressor(inputs))
 
 
-@pytest.mark.parametrize("source", ["image", "pose", "both"])
+@pytest.mark.parametrize("source", ["image", "pose", "both", "mask"])
 def test_features_see_what_they_are_named_after(make_model: Callable[..., HMDiff], batch: Batch, source: str):
     model = make_model(replace(DEFAULT, features=source))
     before = tokens(model, batch.inputs)
@@ -31,11 +31,11 @@ def test_features_see_what_they_are_named_after(make_model: Callable[..., HMDiff
     # Only a heatmap channel changes, which the regressor (landmarks and mask) does not read.
     grid = batch.inputs.grid.clone()
     grid[:, 3] = grid[:, 3].flip(-1) + 0.3
-    assert torch.allclose(tokens(model, replace(batch.inputs, grid=grid)), before) is (source == "pose")
+    assert torch.allclose(tokens(model, replace(batch.inputs, grid=grid)), before) is (source in ("pose", "mask"))
     # Only U changes: m, the hidden state and the picture stay.
     with torch.no_grad():
         model.regressor.u.bias.view(14, 3, 10)[..., 1] += 0.2
-    assert torch.allclose(tokens(model, batch.inputs), before) is (source == "image")
+    assert torch.allclose(tokens(model, batch.inputs), before) is (source in ("image", "mask"))
 
 
 def test_pose_features_need_heatmaps_of_u(make_model: Callable[..., HMDiff], batch: Batch):

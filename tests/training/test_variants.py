@@ -72,7 +72,7 @@ def test_the_command_trains_resumes_and_packs(tmp_path: Path, capsys: pytest.Cap
     shipped = load_model()
     assert packed.model.config.process == "direct"
     assert packed.card["variant"] == "one_step" and packed.card["training"]["denoiser"]["step"] == 4
-    for part in ("regressor", "spread", "mlp"):
+    for part in ("regressor", "temporal", "spread", "mlp"):
         mine, theirs = (getattr(one.model, part).state_dict() for one in (packed, shipped))
         assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     assert torch.equal(packed.model.basis, shipped.model.basis)

@@ -21,19 +21,23 @@ PATCH = 8
 TOKENS = 49
 WIDTH = 128
 
-FeatureSource = Literal["image", "pose", "both"]
-"""Table 4: what the picture shows, the pose distribution U, or both side by side."""
+FeatureSource = Literal["image", "pose", "both", "mask"]
+"""Table 4: what the picture shows, the pose distribution U, or both; mask: the picture without heatmaps."""
+
+WANT_POSE: tuple[FeatureSource, ...] = ("pose", "both")
 
 
 class ProxyFeatures(nn.Module):
-    """Heatmaps, mask and the regressor's hidden state (``image``), or U (``pose``), or ``both`` -> f_I (N,49,128)."""
+    """Heatmaps, mask and the regressor's hidden state (``image``), the same without heatmaps (``mask``), or U
+    (``pose``), or ``both`` -> f_I (N,49,128).
+    """
 
     position: Tensor
 
     def __init__(self, hidden_width: int, inner: int = 128, source: FeatureSource = "image") -> None:
         super().__init__()
         self.source: FeatureSource = source
-        channels = {"image": CHANNELS, "pose": 2 * N_J14, "both": CHANNELS + 2 * N_J14}[source]
+        channels = {"image": CHANNELS, "mask": 1, "pose": 2 * N_J14, "both": CHANNELS + 2 * N_J14}[source]
         self.patch = nn.Linear(channels * PATCH * PATCH, inner)
         self.mix = nn.Linear(inner, WIDTH)
         self.state = nn.Linear(hidden_width, WIDTH) if source != "pose" else None
@@ -42,8 +46,8 @@ class ProxyFeatures(nn.Module):
 
     def forward(self, inputs: ModelInputs, hidden: Tensor, pose: PoseHeatmaps | None = None) -> Tensor:
         """pose: U's heatmaps, for a source that wants them."""
-        grids = [inputs.grid] if self.source != "pose" else []
-        if self.source != "image":
+        grids = {"image": [inputs.grid], "mask": [inputs.grid[:, -1:]], "pose": [], "both": [inputs.grid]}[self.source]
+        if self.source in WANT_POSE:
             if pose is None:
                 raise ValueError(f"Features of the source {self.source} need U's heatmaps; none were given.")
             # A peak is 1 as in the detector's heatmaps, however narrow it is.

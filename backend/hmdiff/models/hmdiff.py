@@ -28,7 +28,7 @@ from ..diffusion.schedule import alpha_bars, to_epsilon, to_x0
 from .config import HMDiffConfig, SamplerConfig
 from .denoiser import Denoiser, ImageContext
 from .evidence import seen_pose
-from .features import ProxyFeatures
+from .features import WANT_POSE, ProxyFeatures
 from .inputs import ModelInputs
 from .mesh_mlp import MeshMLP
 from .pose_head import most_likely_pose, paint, sample_poses
@@ -91,7 +91,7 @@ class HMDiff(nn.Module):
 
     def image_tokens(self, inputs: ModelInputs, regression: Regression) -> Tensor:
         """f_I (B,49,128)."""
-        if self.config.features == "image":
+        if self.config.features not in WANT_POSE:
             return self.features(inputs, regression.hidden)
         with torch.no_grad(), torch.autocast(inputs.grid.device.type, enabled=False):
             heatmaps = paint(regression.u)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hmdiff_wire.errors import HmdiffError
 
+from ..diffusion.schedule import Prediction
 from .config import SPEEDS, HMDiffConfig
 
 PREFIX = "variant_"
@@ -33,6 +34,14 @@ def _of_steps(steps: int) -> Callable[[HMDiffConfig], HMDiffConfig]:
     return lambda config: replace(config, schedule=replace(config.schedule, steps=steps))
 
 
+def _of_layers(layers: int) -> Callable[[HMDiffConfig], HMDiffConfig]:
+    return lambda config: replace(config, denoiser=replace(config.denoiser, layers=layers))
+
+
+def _predicting(prediction: Prediction) -> Callable[[HMDiffConfig], HMDiffConfig]:
+    return lambda config: replace(config, prediction=prediction)
+
+
 VARIANTS = {
     one.name: one
     for one in (
@@ -41,6 +50,11 @@ VARIANTS = {
         Variant("both", "features: the picture's and U's heatmaps", lambda config: replace(config, features="both")),
         Variant("one_step", "Baseline A: one pass, no diffusion", lambda config: replace(config, process="direct")),
         Variant("stacked", "Baseline B: as many networks in a row as diffusion takes steps, no diffusion", _stacked),
+        Variant("mask", "features: the mask alone, no heatmaps", lambda config: replace(config, features="mask")),
+        Variant("epsilon", "g predicts the noise (the paper's target)", _predicting("epsilon")),
+        Variant("v", "g predicts v", _predicting("v")),
+        Variant("layers1", "g of one block", _of_layers(1)),
+        Variant("layers4", "g of four blocks", _of_layers(4)),
         Variant("k50", "K = 50 diffusion steps in training", _of_steps(50)),
         Variant("k100", "K = 100 diffusion steps in training", _of_steps(100)),
         Variant("k400", "K = 400 diffusion steps in training", _of_steps(400)),

@@ -1,4 +1,4 @@
-"""Train a variant of a finished model: its denoiser anew, on top of that model's regressor, spread and MLP."""
+"""Train a variant of a finished model: its denoiser anew, on top of all its other parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def train_variant(
 ) -> Path:
     """Train (or go on training) one variant into options.out and return its packed weights.
 
-    base: packed weights whose regressor, spread and MLP it keeps; None takes those shipped. Files in options.out:
+    base: packed weights whose other parts it keeps; None takes those shipped. Files in options.out:
     ``denoiser_NAME.safetensors`` and ``.jsonl`` (state and curve), ``variant_NAME.safetensors`` and ``.json``.
     Variants trained from the same base with the same minutes, batch and seed had equal budgets. Errors: those of
     ``load_model``.
@@ -31,6 +31,8 @@ def train_variant(
     kept = loaded.model
     for mine, theirs in ((model.regressor, kept.regressor), (model.spread, kept.spread), (model.mlp, kept.mlp)):
         mine.load_state_dict(theirs.state_dict())
+    if model.temporal is not None and kept.temporal is not None:
+        model.temporal.load_state_dict(kept.temporal.state_dict())
     model.basis.copy_(kept.basis)
     name = f"denoiser_{variant.name}"
     say(f"variant {variant.name}: {variant.what}")

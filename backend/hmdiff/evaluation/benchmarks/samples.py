@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.take import Take
 from numpy.typing import NDArray
 
 from ...detect import Observation
+from ...models.inputs import canonical_crop
 from ...video.estimate import Estimator, make_estimator
 from ...video.options import RunOptions
 from .. import metrics
@@ -40,12 +42,15 @@ SKELETON = "12 limb joints (shoulders, elbows, wrists, hips, knees, ankles): the
 @dataclass(frozen=True, eq=False)
 class _Clip:
     """One camera's run beside its truth. rows: frames with truth and a body seen there, positions along the take;
-    truth (R,12,3) metres in camera axes; n_missed: frames with truth in which nobody was seen.
+    truth (R,12,3) metres in camera axes, truth_2d (R,12,2) px through the calibrated lens; side (R,) px: of the square
+    crop at 1.25 times the detected landmarks; n_missed: frames with truth in which nobody was seen.
     """
 
     run: ClipRun
     rows: NDArray[np.int64]
     truth: NDArray[np.float64]
+    truth_2d: NDArray[np.float64]
+    side: NDArray[np.float64]
     n_missed: int
 
     @property
@@ -97,6 +102,8 @@ def run(settings: EvalSettings, on_progress: OnProgress) -> Result:
             "estimate: the finished motion of `hmdiff animate` with the calibrated focal length",
             "estimate_landmarks: the same bodies, read where the detector means its landmarks, as detector_3d is",
             "model_per_frame, no_dat, regressor: the bare model, nothing fitted or smoothed; skeleton joints",
+            "2D px: mean over the 12 limb landmarks, px of a 256 px crop at 1.25 times the detected landmarks, against "
+            "the truth seen through the calibrated lens; detector_2d: the detector's own landmarks there",
             "best_of_n: least error among the unsmoothed hypotheses, each figure choosing its own",
             "mean_pose: PA alone, since its orientation is unknown; acceleration is at 60 frames/s",
         ],
@@ -115,7 +122,9 @@ def compare(ran: ClipRun, truth: CameraTruth) -> _Clip:
             "nothing.nobody", "Nobody was seen in any frame that has truth.", "Use a higher --limit, or none."
         )
     rows, at = (np.array(part, np.int64) for part in zip(*pairs, strict=True))
-    return _Clip(ran, rows, truth.joints[at], len(inside) - len(pairs))
+    joints, detected = truth.joints[at], torch.from_numpy(ran.take.landmarks_2d[ran.person, rows].astype(np.float64))
+    _, side = canonical_crop(detected[..., :2], detected[..., 2])
+    return _Clip(ran, rows, joints, truth.project(joints), side.numpy(), len(inside) - len(pairs))
 
 
 def measure_clip(
@@ -128,7 +137,10 @@ def measure_clip(
         tally.add(method, errors_of(joints, clip))
 
     add("estimate", take.joints[person, clip.rows][:, list(LIMBS_OF_24)])
-    add("estimate_landmarks", landmarks_of(estimator, take, person, clip.rows))
+    landmarks = landmarks_of(estimator, take, person, clip.rows)
+    tally.add("estimate_landmarks", errors_of(landmarks, clip) | pixel_errors(projected(take, landmarks), clip))
+    detected = take.landmarks_2d[person, clip.rows][:, list(LIMB_SLOTS), :2].astype(np.float64)
+    tally.add("detector_2d", pixel_errors(detected, clip))
     several = take.hypotheses_joints[person, clip.rows][:, :, list(LIMBS_OF_24)]
     each = [pose_errors(several[:, k], clip.truth, LIMB_HIPS) for k in range(several.shape[1])]
     tally.add("best_of_n", best_errors(each))
@@ -169,6 +181,18 @@ def errors_of(joints: NDArray[Any], clip: _Clip) -> Errors:
     beside = jump | np.roll(jump, -1)
     motion = acceleration(filled, clip.truth, LIMB_HIPS, known)
     return errors | {"acceleration_mm": np.where(beside, np.nan, motion)}
+
+
+def pixel_errors(points: NDArray[np.float64], clip: _Clip) -> Errors:
+    """points (R,12,2) px of the picture beside the projected truth."""
+    everything = np.ones(points.shape[:2], bool)
+    return {"error_2d_px": metrics.keypoint_error_2d(points, clip.truth_2d, everything, clip.side)}
+
+
+def projected(take: Take, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """points (...,3) metres in camera axes -> (...,2) px by the take's own camera, which knows of no distortion."""
+    placed = points.astype(np.float64)
+    return placed[..., :2] / placed[..., 2:] * float(take.focal[0]) + np.array(take.center)
 
 
 def landmarks_of(estimator: Estimator, take: Take, person: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:

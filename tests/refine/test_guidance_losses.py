@@ -41,9 +41,9 @@ def posed(figure: Figure, count: int = 3, seed: int = 0, rotations: Tensor | Non
     count = len(rotations)
     betas = torch.randn(count, 10, generator=generator)
     transl = torch.tensor([0.2, -0.1, 4.0]).expand(count, 3)
-    _, joints, points = figure.pose(figure.tables(betas), rotations)
+    world, joints, points = figure.pose(figure.tables(betas), rotations)
     code = matrix_to_6d(rotations).flatten(1)
-    return Posed(code, rotations, joints + transl[:, None], points + transl[:, None], betas, transl,
+    return Posed(code, rotations, world, joints + transl[:, None], points + transl[:, None], betas, transl,
                  torch.full((count,), FOCAL))  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def test_prior_prefers_people() -> None:
     rotations = broken.clone().requires_grad_(True)
     prior(rotations).sum().backward()
     assert rotations.grad is not None and bool((rotations.grad[0, 4] != 0).any())
-    dummy = Posed(torch.zeros(1, 144), relaxed, *(torch.zeros(1),) * 5)
+    dummy = Posed(torch.zeros(1, 144), relaxed, *(torch.zeros(1),) * 6)
     torch.testing.assert_close(pose_prior_loss(dummy, prior), prior(relaxed))
 
 

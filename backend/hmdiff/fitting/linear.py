@@ -9,6 +9,7 @@ the vertices, not the derivative.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ class Linear:
     joint_shape: Tensor | None
 
 
+@cache
 def kinematic_tree(parents: tuple[int, ...]) -> Tree:
     """parents (J,), -1 for the root, every parent before its children."""
     carries = torch.eye(len(parents))

@@ -33,12 +33,11 @@ class Levers:
 def levers(problem: Problem, posed: Posed) -> Levers:
     """D = 144 + 3. Codes are taken to be near rotations, as they are: Gram-Schmidt's stretch is left out."""
     figure = problem.figure
-    world, joints, points = figure.pose(figure.tables(posed.betas), posed.rotations)
-    del points
+    world, joints = posed.world, posed.joints - posed.transl[:, None]
     count, device = len(world), world.device
     carries = kinematic_tree(figure.body.parents).carries.to(world)
     k = len(figure.share)
-    carry = figure.tables(posed.betas).carry.view(count, k, 24, 3)
+    carry = problem.shaped(posed.betas).carry.view(count, k, 24, 3)
     on_bone = torch.einsum("bjac,bkjc->bkja", world, carry) + figure.share[:, :, None] * joints[:, None]
     below = torch.einsum("ij,bkja->bkia", carries, on_bone)
     mass = figure.share @ carries.T

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from .figure import Figure, Posed
+from .figure import Figure, Posed, Shaped
 from .guide import Along
 from .losses.reprojection import SCALE, Keypoints
 from .losses.views import CalibratedViews
@@ -84,8 +85,16 @@ class Problem:
         transl, focal = self.unpack(along)
         betas = self.code.betas_of(x0, self.betas)
         rotations = self.code.rotations(x0)
-        _, joints, points = self.figure.pose(self.figure.tables(betas), rotations)
-        return Posed(x0, rotations, joints + transl[:, None], points + transl[:, None], betas, transl, focal)
+        world, joints, points = self.figure.pose(self.shaped(betas), rotations)
+        return Posed(x0, rotations, world, joints + transl[:, None], points + transl[:, None], betas, transl, focal)
+
+    def shaped(self, betas: Tensor) -> Shaped:
+        """The rest poses, worked out once where the shapes are fixed."""
+        return self._fixed if betas is self.betas else self.figure.tables(betas)
+
+    @cached_property
+    def _fixed(self) -> Shaped:
+        return self.figure.tables(self.betas)
 
     def __call__(self, x0: Tensor, along: tuple[Tensor, ...]) -> Tensor:
         """(B,): the objective of ``guide``."""

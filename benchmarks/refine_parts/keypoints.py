@@ -9,11 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 from hmdiff.refine.guide import GuideOptions
-from hmdiff.refine.refiner import DOUBT, FAST, LITERAL, PUBLISHED, TRUSTED, Bodies, Refiner, Wishes, refine_bodies
+from hmdiff.refine.refiner import (
+    DOUBT,
+    DOUBTED,
+    FAST,
+    LITERAL,
+    PUBLISHED,
+    TRUSTED,
+    Bodies,
+    Refiner,
+    Wishes,
+    refine_bodies,
+)
 
 from .common import Setting, change, table
 
-DETECTED = Wishes()
+DETECTED = DOUBTED
 EXACT = replace(TRUSTED, reprojection=0.06)
 FITTED = Wishes(reprojection=LITERAL.reprojection, scale=0.06)
 """SMPLify on detected keypoints, its robust scale as ours."""

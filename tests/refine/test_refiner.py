@@ -9,7 +9,18 @@ import torch
 from hmdiff.bodies.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from hmdiff.refine.guide import GuideOptions
 from hmdiff.refine.losses import CalibratedViews
-from hmdiff.refine.refiner import FAST, LITERAL, THOROUGH, Bodies, RefinedBodies, Refiner, Wishes, refine_bodies
+from hmdiff.refine.refiner import (
+    DOUBT,
+    DOUBTED,
+    FAST,
+    LITERAL,
+    THOROUGH,
+    Bodies,
+    RefinedBodies,
+    Refiner,
+    Wishes,
+    refine_bodies,
+)
 from torch import Tensor
 
 PUBLISHED = GuideOptions(tau=50, dt=10, outer=4)
@@ -52,6 +63,14 @@ def test_gauss_newton_comes_further_in_the_same_steps(refiner: Refiner, case) ->
     plain = refine_bodies(refiner, case.bodies, replace(LITERAL, reprojection=0.01), PUBLISHED)
     sharp = refine_bodies(refiner, case.bodies, replace(LITERAL, reprojection=0.01), SHARP)
     assert float(sharp.loss.sum()) < 0.7 * float(plain.loss.sum())
+
+
+def test_doubted_keypoints_are_followed_a_part_of_the_way(refiner: Refiner, case) -> None:
+    whole = refine_bodies(refiner, case.bodies, replace(DOUBTED, share=1.0), DOUBT)
+    part = refine_bodies(refiner, case.bodies, DOUBTED, DOUBT)
+    assert bool((part.loss <= part.first_loss).all()) and part.loss.sum() < part.first_loss.sum()
+    far, near = ((one.pose - case.bodies.pose).norm(dim=1) for one in (whole, part))
+    assert bool((near < 0.5 * far).all()) and bool((near > 0).any())
 
 
 @pytest.mark.parametrize("options", [PUBLISHED, SHARP], ids=["gradient", "gauss_newton"])

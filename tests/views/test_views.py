@@ -21,6 +21,7 @@ from hmdiff.server.fake_walk import Camera as Lens
 from hmdiff.server.fake_walk import Walkers, track_betas
 from hmdiff.views.calibration import Camera, match_cameras, read_cameras
 from hmdiff.views.combine import View, combine
+from hmdiff.views.match import match_people
 from hmdiff.views.sync import find_offset
 from hmdiff.views.triangulate import triangulate
 from hmdiff_wire.body import load_body, rotation_matrices
@@ -63,29 +64,39 @@ def stage(tmp_path_factory) -> Stage:
         shown = times - (LATE if number else 0.0)
         pose, transl, placed = walkers.walk(0, shown)
         wrong = pose + np.concatenate([np.zeros(3), noise.normal(0, 0.16, 69)]).astype(np.float32)
-        takes.append(_write(root / f"{camera.name}.take", figure, camera, times, pose, wrong, transl, placed, noise))
+        rows = _rows(figure, camera, 0, pose, wrong, transl, placed, noise)
+        takes.append(_write(root / f"{camera.name}.take", times, {0: (0, rows)}))
     return Stage(tuple(takes), cameras, joints, true_pose)
 
 
-def _write(folder, figure, camera, times, pose, wrong, transl, placed, noise) -> Take:
+def _rows(figure, camera, who: int, pose, wrong, transl, placed, noise):
+    """What a camera would make of a person: landmarks (n,33,2), pose and transl in its axes."""
     turned = wrong.copy()
     turned[:, :3] = rotation_vectors(camera.rotation.astype(np.float32) @ rotation_matrices(pose[:, :3]))
-    betas = torch.from_numpy(track_betas(0)).expand(len(pose), -1)
+    betas = torch.from_numpy(track_betas(who)).expand(len(pose), -1)
     points = figure.pose(figure.tables(betas), torch.from_numpy(rotation_matrices(pose.reshape(-1, 24, 3))))[2].numpy()
     seen = camera.project((points + transl[:, None]).astype(np.float64)) + noise.normal(0, 2, (len(pose), 33, 2))
     pelvis = placed[:, 0] @ camera.rotation.T.astype(np.float32) + camera.translation.astype(np.float32)
-    moved = pelvis - (placed[:, 0] - transl)
+    return seen, turned, pelvis - (placed[:, 0] - transl), pelvis
+
+
+def _write(folder: Path, times, people: dict[int, tuple]) -> Take:
+    """people: track id -> (whose shape, what ``_rows`` gave)."""
     header = TakeHeader(
-        "walk.mp4", "video", *SIZE, FPS, len(pose), "free", "default", 0, 0, FOCAL, "user", "0", up=(0.0, -1.0, 0.0)
+        "walk.mp4", "video", *SIZE, FPS, len(times), "free", "default", 0, 0, FOCAL, "user", "0", up=(0.0, -1.0, 0.0)
     )  # fmt: skip
     writer = TakeWriter.create(folder, header, FREE_BODY)
-    for at in range(len(pose)):
-        row = PersonFrame(
-            0, "ok", np.concatenate([seen[at].min(0), seen[at].max(0)]), track_betas(0), turned[at], moved[at],
-            np.zeros((24, 3)), np.zeros((24, 2)), np.concatenate([seen[at], np.full((33, 1), 0.9)], 1),
-            np.zeros((0, 72)), np.zeros((0, 3)), np.zeros((0, 24, 3)), np.zeros(0), np.zeros(0),
-        )  # fmt: skip
-        writer.write_frame(at, float(times[at]), FOCAL, [row])
+    for at in range(len(times)):
+        rows = []
+        for track, (who, (seen, pose, transl, pelvis)) in people.items():
+            box = np.concatenate([seen[at].min(0), seen[at].max(0)])
+            landmarks = np.concatenate([seen[at], np.full((33, 1), 0.9)], 1)
+            rows.append(PersonFrame(
+                track, "ok", box, track_betas(who), pose[at], transl[at], np.tile(pelvis[at], (24, 1)),
+                np.zeros((24, 2)), landmarks, np.zeros((0, 72)), np.zeros((0, 3)), np.zeros((0, 24, 3)), np.zeros(0),
+                np.zeros(0),
+            ))  # fmt: skip
+        writer.write_frame(at, float(times[at]), FOCAL, rows)
     writer.finish()
     return read_take(folder)
 
@@ -120,6 +131,62 @@ def test_two_cameras_are_better_than_each_alone(stage: Stage):
     assert error(stage, free.joints) < 0.9 * min(alone)
     with pytest.raises(InterruptedError):
         combine(views, refiner, should_stop=lambda: True)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory) -> tuple[tuple[Take, ...], np.ndarray]:
+    """Two people whose ways cross, seen by two cameras that number them the other way round; a third camera sees only
+    the second person, as track 5. Estimates and landmarks have errors of their own -> takes, joints (2,F,24,3).
+    """
+    root = tmp_path_factory.mktemp("crowd")
+    figure = Figure.of(load_free_body(), torch.from_numpy(read_landmark_regressor(load_free_body().data)))
+    walkers = Walkers(load_body(FREE_BODY), Lens(FOCAL, *SIZE))
+    times = np.arange(FRAMES) / FPS
+    walks = [walkers.walk(who, times) for who in (0, 1)]
+    takes = []
+    for number, (angle, tracks) in enumerate(((0.0, {0: 0, 1: 1}), (1.2, {0: 1, 1: 0}), (2.0, {5: 1}))):
+        noise, people = np.random.default_rng(10 + number), {}
+        for track, who in tracks.items():
+            pose, transl, placed = walks[who]
+            wrong = pose + np.concatenate([np.zeros(3), noise.normal(0, 0.16, 69)]).astype(np.float32)
+            people[track] = who, _rows(figure, around(angle), who, pose, wrong, transl, placed, noise)
+        takes.append(_write(root / f"{number}.take", times, people))
+    return tuple(takes), np.stack([placed for _, _, placed in walks])
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_people_are_found_again_in_the_other_cameras(crowd, calibrated: bool):
+    takes, joints = crowd
+    cameras = [around(angle) if calibrated else None for angle in (0.0, 1.2, 2.0)]
+    views = [View(take, 0, 0.0, camera) for take, camera in zip(takes, cameras, strict=True)]
+    matched = match_people(views)
+    tracks = [[int(view.take.track_ids[view.person]) for view in group] for group in matched.groups]
+    assert tracks == [[0, 1], [1, 0, 5]]
+    assert [note for note in matched.notes if "not found" in note] == [
+        "Person 0 of camera 1 was not found in camera 3."
+    ]
+    refiner = make_take_refiner(takes[0], "score")
+    for who, group in enumerate(matched.groups):
+        found = combine(group, refiner)
+        alone = takes[0].read("pose", who)
+        turns = torch.from_numpy(rotation_matrices(alone.reshape(-1, 24, 3)))
+        betas = torch.from_numpy(takes[0].betas[who]).expand(len(turns), -1)
+        before = refiner.figure.pose(refiner.figure.tables(betas), turns)[1].numpy()
+        both = (pa_mpjpe(one.astype(np.float32), joints[who]).mean() for one in (found.joints, before))
+        after, start = both
+        assert after < 0.9 * start and found.plan.track_id == who
+
+
+def test_a_person_whom_only_one_camera_sees_is_told(crowd):
+    takes, _ = crowd
+    views = [View(takes[2], 0, 0.0, around(2.0)), View(takes[0], 0, 0.0, around(0.0))]
+    matched = match_people(views)
+    assert [[view.take.track_ids[view.person] for view in group] for group in matched.groups] == [[5, 1]]
+    assert matched.notes == ("Camera 2 also shows a person (0) who was not found in camera 1 and is left out.",)
+    far = around(2.0)
+    apart = Camera("far", far.matrix, far.distortion, far.rotation, far.translation + (0.0, 3.0, 0.0), far.size)
+    nobody = match_people([View(takes[0], 0, 0.0, around(0.0)), View(takes[1], 0, 0.0, apart)])
+    assert not nobody.groups and any("camera 1 alone" in note for note in nobody.notes)
 
 
 def test_points_are_triangulated_and_one_wrong_camera_is_left_out():

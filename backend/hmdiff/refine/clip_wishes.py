@@ -13,7 +13,7 @@ from ..bodies.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from ..fitting.smoothing import segments, smooth_rotations, smooth_values
 from .layer import falloff, spread_change
 from .plan import PersonPlan
-from .refiner import Bodies, Wishes
+from .refiner import DOUBTED, Bodies, Wishes
 from .request import RefineRequest
 from .take_bodies import Seen
 
@@ -42,6 +42,7 @@ def clip_case(bodies: Bodies, seen: Seen, locked: Tensor, request: RefineRequest
         reprojection=PHOTO if photo else PICTURE, scale=seen.scale, acceleration=CALM * (request.calm / 0.1) ** 2,
         locked=locked, hold=hold,
         solve_focal=request.focal, together=False, place_first=pulls and not request.calm,
+        share=DOUBTED.share if photo and pulls and not edited_row.any() else 1.0,
     )  # fmt: skip
     return replace(bodies, confidence=torch.where(seen.edited, EDITED, 1.0) * bodies.confidence), wishes
 

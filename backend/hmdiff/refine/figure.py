@@ -110,9 +110,9 @@ class Shaped:
 
 @dataclass(frozen=True)
 class Posed:
-    """B bodies before the camera, as losses see them. code (B,D); rotations (B,24,3,3) local, world (B,24,3,3); joints (B,24,3) and
-    points (B,K,3) in the frame of refinement (a camera's axes, or the world's), metres; betas (B,S); transl (B,3);
-    focal (B,) px.
+    """B bodies before the camera, as losses see them. code (B,D); rotations and world (B,24,3,3), local and global;
+    joints (B,24,3) and points (B,K,3) in the frame of refinement (a camera's axes, or the world's), metres;
+    betas (B,S); transl (B,3); focal (B,) px.
     """
 
     code: Tensor

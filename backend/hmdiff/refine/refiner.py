@@ -16,6 +16,7 @@ from ..bodies.joint_maps import read_landmark_regressor
 from ..bodies.model import BodyModel, load_free_body
 from ..bodies.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from . import condition as conditions
+from .adam import by_row
 from .curvature import GaussNewton
 from .denoiser import ScoreDenoiser
 from .figure import Figure
@@ -25,7 +26,7 @@ from .pose_code import PoseCode
 from .problem import Problem
 from .smplify import BETAS, DATA_WEIGHT, smplify
 from .weights import load_score
-from .wishes import LITERAL, REPROJECTION, TRUSTED, Bodies, Wishes, make_problem, tied_rows
+from .wishes import DOUBTED, LITERAL, REPROJECTION, TRUSTED, Bodies, Wishes, make_problem, tied_rows
 
 FAST = GuideOptions(tau=50, dt=10, outer=4, step="gauss_newton")
 """Chosen by measurement: twenty looks at the body instead of 250, nearer to the keypoints than those."""
@@ -35,8 +36,8 @@ THOROUGH = replace(FAST, outer=10)
 PUBLISHED = PAPER
 """tau 50, dt 2, S 10 down the gradient; ``guide.MULTI_VIEW`` for several views."""
 __all__ = [
-    "DOUBT", "FAST", "LITERAL", "PUBLISHED", "THOROUGH", "TRUSTED", "Bodies", "RefinedBodies", "Refiner", "Wishes",
-    "make_refiner", "refine_bodies",
+    "DOUBT", "DOUBTED", "FAST", "LITERAL", "PUBLISHED", "THOROUGH", "TRUSTED", "Bodies", "RefinedBodies", "Refiner",
+    "Wishes", "make_refiner", "refine_bodies",
 ]  # fmt: skip
 
 
@@ -112,7 +113,23 @@ def refine_bodies(
         model, problem, start, context, model.bars, options, problem.along(), locked, should_stop, on_progress,
         GaussNewton(problem) if options.step == "gauss_newton" else None, tied_rows(bodies, wishes),
     )  # fmt: skip
+    if wishes.share < 1:
+        found = _part_of_the_way(problem, start, found, wishes.share)
     return _finished(problem, bodies, found, locked)
+
+
+@torch.no_grad()
+def _part_of_the_way(problem: Problem, start: Tensor, found: Guided, share: float) -> Guided:
+    """Between the start and what was found; rows whose loss would rise there stay at the start."""
+    x = start + share * (found.x - start)
+    began = tuple(one.value for one in problem.along())
+    along = tuple(old + share * (new - old) for old, new in zip(began, found.along, strict=True))
+    loss = problem(x, along)
+    good = torch.isfinite(loss) & (loss <= found.first_loss)
+    return replace(
+        found, x=torch.where(good[:, None], x, start), loss=torch.where(good, loss, found.first_loss),
+        along=tuple(torch.where(by_row(good, new), new, old) for new, old in zip(along, began, strict=True)),
+    )  # fmt: skip
 
 
 _NO_MAPS = conditions.ConditionMaps(torch.zeros(conditions.POINTS, 0))

@@ -19,13 +19,14 @@ from ..training.stages import last_report
 from .condition import ConditionMaps
 from .denoiser import Parametrisation, ScoreConfig, ScoreDenoiser
 from .pose_code import BetaRange
-from .weights import SCORE_FILE, save_score
+from .weights import SCORE_FILE, load_score, save_score
 
 
 @dataclass(frozen=True)
 class ScoreOptions:
     """data: mocap; out: folder of state, curve and packed weights; bank: rendered people mixed in, ``bank_share`` of
-    all; regressor: weights whose regressor answers, None for the shipped ones.
+    all; regressor: weights whose regressor answers, None for the shipped ones; begin: score weights to go on from, with
+    their own statistics.
     """
 
     data: Path
@@ -39,6 +40,7 @@ class ScoreOptions:
     bank: Path | None = None
     bank_share: float = 0.25
     regressor: Path | None = None
+    begin: Path | None = None
     seed: int = 0
 
 
@@ -65,12 +67,15 @@ def train_score(options: ScoreOptions, say: Callable[[str], None] = print) -> Pa
     say(f"{options.people} people to start with")
     pool = ScorePool(stream, reader, generator, options.people, options.fresh)
     everybody = pool.all()
-    model.measure(everybody.code, everybody.condition)
+    if options.begin is None:
+        model.measure(everybody.code, everybody.condition)
+    else:
+        model.load_state_dict(load_score(options.begin).model.state_dict())
     held_out = reader.read(held_out_batch(make_stream(parts, options.data, "test", "cpu", heatmaps=False), 512))
     task = ScoreTask(model, reader, parts.body, held_out)
     loop = LoopConfig(
-        minutes=options.minutes, batch=options.batch, learning_rate=1e-3, ema=0.998, seed=options.seed,
-        validate_every_s=300.0,
+        minutes=options.minutes, batch=options.batch, learning_rate=1e-3 if options.begin is None else 4e-4, ema=0.998,
+        seed=options.seed, validate_every_s=300.0,
     )  # fmt: skip
     found = run_loop(task, pool, options.out, loop, say)
     target = options.out / SCORE_FILE.name
@@ -95,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bank", type=Path, help="rendered people (hmdiff synth pack) to mix in")
     parser.add_argument("--bank-share", type=float, default=0.25)
     parser.add_argument("--regressor", type=Path, help="weights whose regressor answers (the shipped ones)")
+    parser.add_argument("--begin", type=Path, help="score weights to go on from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--install", action="store_true", help="put the result where HMDiff looks for it")

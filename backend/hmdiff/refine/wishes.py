@@ -52,8 +52,9 @@ class Wishes:
     (B,) long, calibrated over ``views``. locked (B,) bool: rows that stay as they are. hold (B,24): how firmly each
     joint keeps its local rotation, as the weight of the squared change of its code. solve_transl: False for bodies that
     are where they should be. together: rows that a loss ties are judged by their sum; False: each by its own, so that a
-    bad one cannot hold back the others. scale: of the robust error, as a share of the crop, one number or (B,K,1). The
-    defaults are for a detector's keypoints: TRUSTED is for an artist's.
+    bad one cannot hold back the others. share: how much of the way that was found is gone. scale: of the robust error,
+    as a share of the crop, one number or (B,K,1). The defaults are for a detector's keypoints: TRUSTED is for an
+    artist's.
     """
 
     reprojection: float = 0.002
@@ -73,9 +74,13 @@ class Wishes:
     solve_focal: bool = False
     place_first: bool = True
     together: bool = True
+    share: float = 1.0
     extra: tuple[Term, ...] = field(default_factory=tuple)
 
 
+DOUBTED = Wishes(share=0.3)
+"""A detector's keypoints in a single picture. They pull as often away from the truth as towards it; a third of the way
+keeps most of what is gained and, by measurement (docs/refine.md), never loses a tenth."""
 TRUSTED = Wishes(reprojection=0.02, scale=0.2)
 """Keypoints that are right: followed closely and from afar."""
 LITERAL = Wishes(reprojection=REPROJECTION, scale=SCALE)

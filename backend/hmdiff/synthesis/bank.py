@@ -120,9 +120,7 @@ def draw_from_bank(
     centre, extent = canonical_crop(said.points, said.confidence, said.box)
     grid = _turned_grid(grid, before, centre, extent, turn)
     flags = stored.flags[rows] * (torch.rand(count, 3, generator=generator, device=device) > _DROPPED)
-    features = landmark_features(
-        said.points, said.confidence, said.peak, said.world, flags[:, 0] > 0, centre, extent
-    )
+    features = landmark_features(said.points, said.confidence, said.peak, said.world, flags[:, 0] > 0, centre, extent)
     features = _shaken(features, generator)
     grid = torch.cat([grid[:, :-1] * flags[:, 1, None, None, None], grid[:, -1:] * flags[:, 2, None, None, None]], 1)
     size = (said.points.amax(1) - said.points.amin(1)).amax(1)

@@ -1,4 +1,4 @@
-"""`hmdiff animate CAM1 CAM2 ... --views`: a take of every camera, their offsets, and one motion of them all."""
+"""`hmdiff animate CAM1 CAM2 ... --views`: a take of every camera, their offsets, and one motion of each person."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from ..video.options import RunOptions
 from ..video.source import open_source
 from .calibration import Camera, match_cameras, read_cameras
 from .combine import View, combine, main_person
-from .sync import find_offset
+from .match import match_people, people_of
+from .sync import OVERLAP, find_offset
 
 CAMERAS = "cameras"
 """The folder in the new take with each camera's own."""
@@ -51,19 +52,32 @@ def run_views(
     views, said = _synchronised(views, offsets)
     notes += said
     on_progress("views", 0, THOUSANDTHS)
+    matched = match_people(views)
+    if not matched.groups:
+        raise HmdiffError(
+            "views.nobody_shared", "Nobody in camera 1 was found again in another camera.",
+            "Check that the cameras show the same scene, that the calibration is theirs, and the offsets.",
+        )  # fmt: skip
+    notes += matched.notes
     refiner = make_take_refiner(views[0].take, "score")
-    found = combine(
-        views, refiner, options.smooth, lambda share: on_progress("views", int(THOUSANDTHS * share), THOUSANDTHS)
-    )
-    motion = TrackMotion(
-        found.plan.betas, found.plan.frames, found.pose, found.transl, found.joints, found.joints_2d
-    )  # fmt: skip
+    motions: dict[int, TrackMotion] = {}
+    for number, group in enumerate(matched.groups):
+
+        def heard(share: float, before: int = number) -> None:
+            on_progress("views", int(THOUSANDTHS * (before + share) / len(matched.groups)), THOUSANDTHS)
+
+        found = combine(group, refiner, options.smooth, heard)
+        motions[found.plan.track_id] = TrackMotion(
+            found.plan.betas, found.plan.frames, found.pose, found.transl, found.joints, found.joints_2d
+        )  # fmt: skip
     wishes = {
         "views": [str(path) for path in videos], "offsets": [one.offset for one in views],
         "calibration": str(calibration) if calibration else None,
     }  # fmt: skip
-    write_version(views[0].take.folder, folder, {found.plan.track_id: motion}, (), wishes)
-    return ViewsResult(folder, len(found.pose), tuple(one.offset for one in views), tuple(notes))
+    write_version(views[0].take.folder, folder, motions, (), wishes)
+    return ViewsResult(
+        folder, max(len(one.pose) for one in motions.values()), tuple(one.offset for one in views), tuple(notes)
+    )
 
 
 def _cameras(videos: Sequence[Path], calibration: Path | None) -> tuple[Camera | None, ...]:
@@ -109,7 +123,10 @@ def _synchronised(views: list[View], offsets: Sequence[float] | None) -> tuple[l
         return [replace(view, offset=float(one)) for view, one in zip(views, offsets, strict=True)], []
     found, notes = [views[0]], []
     for number, view in enumerate(views[1:], start=2):
-        offset = find_offset(*_motion(views[0]), *_motion(view))
+        offset = max(
+            (find_offset(*one, *other) for one in _motions(views[0]) for other in _motions(view)),
+            key=lambda one: one.correlation,
+        )
         if not offset.sure:
             raise HmdiffError(
                 "views.apart", f"No common moment of camera 1 and camera {number} was found.",
@@ -123,7 +140,13 @@ def _synchronised(views: list[View], offsets: Sequence[float] | None) -> tuple[l
     return found, notes
 
 
-def _motion(view: View) -> tuple[np.ndarray, np.ndarray]:
+def _motions(view: View) -> list[tuple[np.ndarray, np.ndarray]]:
+    """pose and times of everybody who is there long enough to tell; of the main person in any case."""
     take: Take = view.take
-    positions = np.flatnonzero(take.valid[view.person])
-    return take.read("pose", view.person, positions), take.times[positions]
+    found = []
+    for person in people_of(take):
+        positions = np.flatnonzero(take.valid[person])
+        if person != view.person and np.ptp(take.times[positions]) < OVERLAP:
+            continue
+        found.append((take.read("pose", person, positions), take.times[positions]))
+    return found

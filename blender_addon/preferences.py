@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 
 PACKAGE = __package__ or "hmdiff_blender"
 
 
+SHAPE_KEYS = 300
+"""Blender's copy of so many for its undo holds it up for some 40 ms (``tests/window/run pauses``)."""
 ACCELERATORS = (
     ("auto", "What is there", "The graphics card where it is one by NVIDIA, else the processor"),
     ("cpu", "Processor", "Works everywhere; the smallest download"),
@@ -51,6 +53,15 @@ class HMDIFF_AP_preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
 
+    shape_keys: IntProperty(
+        name="Shape keys up to",
+        description="Frames of a clip that become shape keys, which are part of the .blend file. Longer clips play from "
+        "a file beside it: Blender copies shape keys when it remembers a step to undo, 1,000 of them for 0.1 s and more",
+        default=SHAPE_KEYS,
+        min=1,
+        max=5000,
+    )
+
     def draw(self, context: Any) -> None:
         from .panels.preferences import draw_preferences
 
@@ -79,6 +90,12 @@ def environment_folder() -> Path:
 def accelerator() -> str:
     preferences = get()
     return preferences.accelerator if preferences else "auto"
+
+
+def shape_key_limit() -> int:
+    """The most frames of a clip that become shape keys."""
+    preferences = get()
+    return preferences.shape_keys if preferences else SHAPE_KEYS
 
 
 def takes_folder() -> Path:

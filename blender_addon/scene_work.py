@@ -16,6 +16,7 @@ from typing import Any
 import bpy
 from hmdiff_wire.errors import HmdiffError
 
+from . import preferences
 from .core.effects import BeginPreview, DropPreview, ImportTake, SceneEffect, ShowFrame, ShowPeople
 from .core.engine import Engine
 from .core.events import Imported, ImportFailed
@@ -199,7 +200,7 @@ class SceneWork:
 
         take, start = Path(effect.take), effect.request.start_frame
         self._import = effect
-        self._slices = iter_import(take, start, effect.complete, bpy.context.scene)
+        self._slices = iter_import(take, start, effect.complete, bpy.context.scene, preferences.shape_key_limit())
         self._done, self._failed = done, failed
 
     def _start_refined(self, effect: ImportTake) -> None:

@@ -179,7 +179,9 @@ class HMDIFF_OT_queue_import(OfChosen, bpy.types.Operator):
                 "Put the folder back, or press Try Again to work it out anew.",
             )  # fmt: skip
         start, complete = request.start_frame(context.scene), entry.state == "done"
-        session.change_clip(iter_import(Path(entry.take), start, complete, context.scene), f"HMDiff {entry.name}")
+        limit = preferences.shape_key_limit()
+        slices = iter_import(Path(entry.take), start, complete, context.scene, limit)
+        session.change_clip(slices, f"HMDiff {entry.name}")
 
 
 class HMDIFF_OT_queue_clear(OfQueue, bpy.types.Operator):

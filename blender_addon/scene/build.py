@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import bpy
 import numpy as np
@@ -31,6 +32,7 @@ from .rigged import create_rigged, fill_rigged
 from .timing import FrameMap
 
 Array = NDArray[np.floating[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ def iter_build(
     feet: list[Array] = []
     start = np.zeros(3)
     for person in people:
-        motion = person_motion(take, person, frame_map)
+        motion, heights = yield from _beside(partial(_person, take, person, frame_map, world), options)
         yield work.at(f"Person {motion.track_id}")
-        feet.append(sole_heights(take.body, motion.betas, motion.pose, motion.transl, world))
+        feet.append(heights)
         if person == people[0]:
             start = pelvis(take.body, motion.betas, motion.transl[0], world)
         objects = yield from _build_person(
@@ -159,6 +161,18 @@ def iter_build(
         scene.frame_set(frame_map.start)
     yield work.finished()
     return SceneObjects(collection, root, camera, footage, tuple(built), frame_map)
+
+
+def _beside(make: Callable[[], T], options: BuildOptions) -> Generator[Any, None, T]:
+    """What ``make`` (no bpy in it) makes, in a thread where the work is done in slices."""
+    if options.ahead:
+        return (yield from in_background(make))
+    return make()
+
+
+def _person(take: Take, person: int, frame_map: FrameMap, world: Array) -> tuple[PersonMotion, Array]:
+    motion = person_motion(take, person, frame_map)
+    return motion, sole_heights(take.body, motion.betas, motion.pose, motion.transl, world)
 
 
 class _Work:
@@ -198,10 +212,8 @@ def _build_person(
     parts.objects.link(body)
     naming.mark(body, clip, take.folder, "body", motion.track_id)
     key_presence(body, motion.all_frames, motion.present)
-    if options.ahead:
-        spread_mm = yield from in_background(lambda: spread(take, person))
-    else:
-        spread_mm = spread(take, person)
+    yield work.at(f"{name}: body")
+    spread_mm = yield from _beside(partial(spread, take, person), options)
     key_spread(body, motion.all_frames, spread_mm)
     yield work.at(f"{name}: body")
     for step in _animate(body, motion, world, take, options):

@@ -34,7 +34,9 @@ class _Kept:
     edits: Edits
 
 
-def iter_import(folder: Path, start: int, complete: bool, scene: Any) -> Generator[object, None, SceneObjects]:
+def iter_import(
+    folder: Path, start: int, complete: bool, scene: Any, shape_key_limit: int = BuildOptions.shape_key_limit
+) -> Generator[object, None, SceneObjects]:
     """The take in ``folder`` as a clip of ``scene``, in slices; the return value is what was made.
 
     start: scene frame of the first time stamp; complete: whether the run went to its end (else it can be resumed).
@@ -43,7 +45,8 @@ def iter_import(folder: Path, start: int, complete: bool, scene: Any) -> Generat
     """
     take = yield from read_in_background(folder)
     clip = take.header.uuid
-    objects = yield from iter_build(take, BuildOptions(hypotheses=0, start=start, ahead=True), scene)
+    options = BuildOptions(hypotheses=0, start=start, ahead=True, shape_key_limit=shape_key_limit)
+    objects = yield from iter_build(take, options, scene)
     new = set(objects.collection.all_objects)
     old = [item for item in _objects_of(clip) if item not in new]
     kept = _kept(old, scene)

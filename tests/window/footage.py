@@ -1,4 +1,4 @@
-"""A photo and a clip of 300 frames, made of the clip that ships: `footage.py FOLDER`."""
+"""A photo and clips of 300 and 1,000 frames, made of the clip that ships: `footage.py FOLDER`."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import av
 from PIL import Image
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "demo" / "demo.mp4"
-FRAMES = 300
+CLIPS = {"long.mp4": 300, "thousand.mp4": 1000}
 
 
 def main(folder: Path) -> None:
@@ -17,14 +17,15 @@ def main(folder: Path) -> None:
         pictures = [frame.to_ndarray(format="rgb24") for frame in source.decode(stream)]
     there_and_back = [*pictures, *pictures[-2:0:-1]]
     Image.fromarray(pictures[40]).save(folder / "photo.jpg", quality=92)
-    with av.open(str(folder / "long.mp4"), "w") as target:
-        out = target.add_stream("libx264", rate=rate)
-        out.height, out.width = pictures[0].shape[:2]
-        out.pix_fmt = "yuv420p"
-        for number in range(FRAMES):
-            picture = there_and_back[number % len(there_and_back)]
-            target.mux(out.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        target.mux(out.encode())
+    for name, frames in CLIPS.items():
+        with av.open(str(folder / name), "w") as target:
+            out = target.add_stream("libx264", rate=rate)
+            out.height, out.width = pictures[0].shape[:2]
+            out.pix_fmt = "yuv420p"
+            for number in range(frames):
+                picture = there_and_back[number % len(there_and_back)]
+                target.mux(out.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            target.mux(out.encode())
 
 
 main(Path(sys.argv[1]))

@@ -55,8 +55,8 @@ class HMDIFF_AP_preferences(bpy.types.AddonPreferences):
 
     shape_keys: IntProperty(
         name="Shape keys up to",
-        description="Frames of a clip that become shape keys, which are part of the .blend file. Longer clips play from "
-        "a file beside it: Blender copies shape keys when it remembers a step to undo, 1,000 of them for 0.1 s and more",
+        description="Frames of a clip that become shape keys, a part of the .blend file. Longer clips play from a file "
+        "beside it: Blender copies shape keys when it remembers a step to undo, 1,000 of them for 0.1 s and more",
         default=SHAPE_KEYS,
         min=1,
         max=5000,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hmdiff import cli
+from hmdiff.refine.clip_wishes import calmed
 from hmdiff.refine.plan import make_plan
 from hmdiff.refine.reading import edit_from, read_request
 from hmdiff.refine.take_refiner import Cancelled, Hooks, RefinedTake, refine_take
@@ -77,6 +78,20 @@ def test_jitter_goes_and_locked_frames_are_exact(rough: Take):
     np.testing.assert_array_equal(one.joints[12], rough.joints[1, 12])
     assert shake(one.joints) < 0.5 * shake(rough.joints[1])
     assert np.linalg.norm(one.joints - rough.joints[1], axis=-1).mean() < 0.05
+
+
+def test_a_long_calming_does_not_flatten_what_is_fast(rough: Take):
+    """Arms of the fake's walkers swing; half a second of plain filter would stop them."""
+    times = rough.times
+    plan = make_plan(rough, read_request({"smooth": 0.1})).people[0]
+    free = np.ones(len(times), bool)
+    reach = {}
+    for strength in (0.1, 0.5):
+        pose, transl = calmed(plan, plan.pose, plan.transl, free, strength)
+        reach[strength] = np.ptp(pose.reshape(-1, 24, 3)[:, [1, 2]], axis=0).max(-1)
+        shake = np.abs(np.diff(transl, 2, axis=0)).mean()
+        assert shake <= np.abs(np.diff(plan.transl, 2, axis=0)).mean() + 1e-6
+    assert (reach[0.5] > 0.9 * reach[0.1]).all()
 
 
 def test_standing_feet_stand(take: Take):

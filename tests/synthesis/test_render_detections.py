@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hmdiff.cli import main
 from hmdiff.detect import Crop, Detector, DetectorSettings, Observation, model_path
 from hmdiff.detect.assets import POSE_DETECTION, POSE_LANDMARK
+from hmdiff.synthesis.bank import draw_from_bank, load_bank
+from hmdiff.synthesis.batch import SyntheticStream
+from hmdiff.synthesis.noise import SWAP
 from hmdiff.synthesis.render.detections import detect_shard, match, read_seen
+from hmdiff.synthesis.render.readings import read_readings, write_readings
+from hmdiff.synthesis.render.rereadings import mirror_observation, read_again
 from hmdiff.synthesis.render.run import RenderOptions, render_dataset
 from hmdiff.synthesis.render.shards import Shard, read_shard
 from hmdiff_wire.errors import HmdiffError
@@ -143,3 +150,51 @@ def test_a_sheet_shows_pictures_and_marks(folder: Path, tmp_path: Path) -> None:
 def test_an_empty_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["synth", "detect", str(tmp_path)]) == 2
     assert "synth render" in capsys.readouterr().err
+
+
+def test_more_looks_agree_with_the_truth_and_become_a_bank(
+    folder: Path, tmp_path: Path, stream: SyntheticStream, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["synth", "detect", str(folder), "--json"]) == 0
+    out = tmp_path / "light.npz"
+    assert main(["synth", "reread", str(folder), "-o", str(out), "--times", "2"]) == 0
+    assert "readings of 8 people" in capsys.readouterr().out
+    shard, again = read_shard(folder, 0), read_again(folder, 0)
+    assert len(again["row"]) >= 10
+    truth, visible = shard.truth["landmarks_2d"][again["row"]], shard.truth["hidden_landmarks"][again["row"]] == 0
+    size = np.ptp(truth, axis=1).max(-1)[:, None]
+    own = np.linalg.norm(again["landmarks_2d"] - truth, axis=-1) / size
+    other = np.linalg.norm(again["landmarks_2d"] - truth[:, list(SWAP)], axis=-1) / size
+    assert np.median(own[visible]) < 0.05
+    arms = visible & np.isin(np.arange(33), (L_WRIST, R_WRIST))
+    assert np.median(own[arms]) < 0.6 * np.median(other[arms])  # mirrored looks, too, have left and right as named
+
+    bank = load_bank(out, stream.setup, heatmaps=False)
+    drawn = draw_from_bank(bank, stream.setup, 64, 0.0, torch.Generator().manual_seed(2))
+    miss = (drawn.people.landmarks_2d - drawn.detections.landmarks_2d).norm(dim=-1) / drawn.side[:, None] * 256
+    assert len(bank) >= 16 and miss.median() < 12
+
+    light = read_readings(out)
+    write_readings(out, replace(light, splits=("train", "test")))
+    with pytest.raises(HmdiffError) as caught:
+        load_bank(out, stream.setup)
+    assert caught.value.kind == "train.held_out"
+    out.write_bytes(out.read_bytes()[:-200])
+    with pytest.raises(HmdiffError) as caught:
+        read_readings(out)
+    assert caught.value.kind == "render.damaged"
+
+
+def test_the_mirror_image_of_a_mirror_image_is_the_reading_itself() -> None:
+    points = np.random.default_rng(0).uniform(10, 200, (33, 2)).astype(np.float32)
+    one = replace(
+        reading(points, np.array([5, 6, 190, 200])), crop=Crop(np.array([90.0, 80.0], np.float32), 100.0, 0.3),
+        landmarks_world=np.random.default_rng(1).normal(size=(33, 3)).astype(np.float32),
+        confidence=np.linspace(0, 1, 33, dtype=np.float32),
+    )  # fmt: skip
+    once = mirror_observation(one, 640)
+    twice = mirror_observation(once, 640)
+    assert np.allclose(once.landmarks_2d[L_WRIST], (640 - points[R_WRIST, 0], points[R_WRIST, 1]))
+    for name in ("landmarks_2d", "landmarks_world", "confidence", "box"):
+        assert np.allclose(getattr(twice, name), getattr(one, name), atol=1e-4), name
+    assert np.allclose(twice.crop.center, one.crop.center) and twice.crop.angle == one.crop.angle

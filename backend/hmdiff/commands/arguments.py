@@ -301,6 +301,14 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
         help="how closely to search for people (3, as in photos; 1 is three times as fast and finds four of five)",
     )  # fmt: skip
     detect.add_argument("--json", action="store_true", help="print the figures as JSON only")
+    reread = actions.add_parser(
+        "reread", help="more looks at people the detector has found, in one light file for `hmdiff train --bank`"
+    )
+    reread.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what `synth detect` has read")
+    reread.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.npz")
+    reread.add_argument("--times", type=whole(1, 50), default=4, metavar="N", help="looks per person (%(default)s)")
+    reread.add_argument("--seed", type=whole(0), default=0, help="same seed, same looks (%(default)s)")
+    add_workers(reread)
     sheet = actions.add_parser("sheet", help="a contact sheet with true joints and detected landmarks, to look at")
     sheet.add_argument("folder", type=Path, metavar="DIR", help="what `synth render` wrote")
     sheet.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.png")

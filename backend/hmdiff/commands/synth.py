@@ -1,4 +1,4 @@
-"""`hmdiff synth render | detect | sheet | measure | pack`: synthetic people and what the detector makes of them."""
+"""`hmdiff synth render | detect | reread | sheet | measure | pack`: synthetic people, and what is detected of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ DEFAULT_DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data" / 
 
 
 def run(args: argparse.Namespace) -> int:
-    return {"render": render, "detect": detect, "sheet": sheet, "measure": measure, "pack": pack}[args.action](args)
+    actions = {"render": render, "detect": detect, "reread": reread, "sheet": sheet, "measure": measure, "pack": pack}
+    return actions[args.action](args)
 
 
 def render(args: argparse.Namespace) -> int:
@@ -43,6 +44,21 @@ def detect(args: argparse.Namespace) -> int:
         print_json(figures)
     else:
         print(json.dumps(figures, indent=1))
+    return 0
+
+
+def reread(args: argparse.Namespace) -> int:
+    from ..synthesis.render.readings import gather_readings, write_readings
+    from ..synthesis.render.rereadings import RereadOptions, reread_dataset
+
+    checks.must_be_writable(args.out)
+    checks.must_end_in(args.out, (".npz",), "synth reread")
+    for folder in args.folders:
+        options = RereadOptions(folder, args.times, args.seed, args.workers)
+        reread_dataset(options, lambda line: print(line, file=sys.stderr, flush=True))
+    readings = gather_readings(tuple(args.folders))
+    write_readings(args.out, readings)
+    print(f"wrote {args.out}: {len(readings.read['person'])} readings of {len(readings.people['betas'])} people drawn")
     return 0
 
 

@@ -7,7 +7,7 @@ at 30 % of each batch a network knew 3,600 people by heart and got worse on all 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ from hmdiff_wire.errors import HmdiffError
 from torch import Tensor
 
 from ..bodies.rotations import axis_angle_to_matrix
-from ..models.inputs import GRID, HEATMAP_SLOTS, ModelInputs, canonical_crop, landmark_features
+from ..models.inputs import CHANNELS, GRID, HEATMAP_SLOTS, ModelInputs, canonical_crop, landmark_features
 from ..models.observe import inputs_from_observations
 from .batch import Batch, SyntheticStream
 from .noise import SWAP, Detections
 from .people import People, SynthesisSetup, place_people
 from .poses import MIRROR
 from .render.packed import read_packed
+from .render.readings import Readings, are_readings, read_readings
 
 _MIRRORED_MAPS = tuple(HEATMAP_SLOTS.index(SWAP[slot]) for slot in HEATMAP_SLOTS)
 _READ_AT_ONCE = 64
@@ -57,23 +58,60 @@ class Bank:
 
 
 def load_bank(path: Path, setup: SynthesisSetup, heatmaps: bool = True) -> Bank:
-    """A file of ``hmdiff synth pack``. heatmaps=False keeps the mask alone, as streams for the regressor do.
+    """A file of ``hmdiff synth pack``, or one of ``synth reread``, which has no heatmaps. heatmaps=False keeps the mask
+    alone, as streams for the regressor do.
 
-    Errors: ``eval.no_data``, ``eval.damaged``; ``train.held_out`` for people on whom models are measured.
+    Errors: ``eval.no_data``, ``eval.damaged``, ``render.damaged``; ``train.held_out`` for people on whom models are
+    measured.
     """
-    packed = read_packed(path)
-    if any("--split test" in command for command in packed.card["commands"]):
+    light = read_readings(path) if are_readings(path) else None
+    packed = read_packed(path) if light is None else None
+    held_out = False if packed is None else any("--split test" in line for line in packed.card["commands"])
+    if held_out or (light is not None and light.splits != ("train",)):
         raise HmdiffError(
             "train.held_out", f"{path.name} holds people that are kept for measuring.",
             "Pack folders that were rendered with `--split train`.",
         )  # fmt: skip
     parts: list[dict[str, Tensor]] = []
-    for first in range(0, len(packed.found["row"]), _READ_AT_ONCE):
-        numbers = np.arange(first, min(first + _READ_AT_ONCE, len(packed.found["row"])))
-        parts.append(_read(packed, numbers, setup, heatmaps))
+    total = len(light.read["person"]) if light is not None else 0 if packed is None else len(packed.found["row"])
+    for first in range(0, total, _READ_AT_ONCE):
+        numbers = np.arange(first, min(first + _READ_AT_ONCE, total))
+        if light is not None:
+            parts.append(_read_light(light, numbers, setup, heatmaps))
+        else:
+            parts.append(_read(packed, numbers, setup, heatmaps))
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     inputs = ModelInputs(*(whole.pop(name) for name in ("landmarks", "flags", "crop", "grid")))
     return Bank(inputs=inputs, **whole)
+
+
+def _read_light(light: Readings, numbers: np.ndarray, setup: SynthesisSetup, heatmaps: bool) -> dict[str, Tensor]:
+    person, read = light.read["person"][numbers], light.read
+
+    def of_people(name: str) -> Tensor:
+        return torch.from_numpy(light.people[name][person].astype(np.float32))
+
+    def said(name: str) -> Tensor:
+        return torch.from_numpy(read[name][numbers].astype(np.float32))
+
+    focal, principal = of_people("focal"), of_people("size") / 2
+    points = (said("landmarks_2d") - principal[:, None]) / focal[:, None, None]
+    box = (said("box") - principal.repeat(1, 2)) / focal[:, None]
+    world = said("world")
+    has_world = torch.isfinite(world).all(-1).all(-1)
+    centre, side = canonical_crop(points, said("confidence"), box)
+    mask = torch.from_numpy(read["mask"][numbers])[:, None].repeat_interleave(2, 2).repeat_interleave(2, 3)
+    grid = torch.zeros(len(numbers), CHANNELS if heatmaps else 1, GRID, GRID, dtype=torch.uint8)
+    grid[:, -1:] = mask
+    rotations = axis_angle_to_matrix(of_people("pose").view(-1, 24, 3))
+    _, joints = setup.body.to("cpu")(of_people("betas"), rotations)
+    ones = torch.ones(len(numbers))
+    return {
+        "betas": of_people("betas"), "rotations": rotations, "pelvis": joints[:, 0] + of_people("transl"),
+        "landmarks": landmark_features(points, said("confidence"), said("peak"), world, has_world, centre, side),
+        "flags": torch.stack([has_world.float(), 0 * ones if heatmaps else ones, ones], 1),
+        "crop": torch.cat([centre, side[:, None]], 1), "grid": grid, "landmarks_2d": points, "box": box,
+    }  # fmt: skip
 
 
 def _read(packed: Any, numbers: np.ndarray, setup: SynthesisSetup, heatmaps: bool) -> dict[str, Tensor]:
@@ -227,7 +265,13 @@ class MixedStream:
         real = round(self.share * count)
         first = self.simulated.draw(count - real, generator)
         second = draw_from_bank(self.bank, self.setup, real, self.simulated.noise.focal_error, generator)
-        return join_batches(first, second)
+        both = join_batches(first, second)
+        if self.simulated.heatmaps:
+            return both
+        # whoever reads no heatmaps must not tell the bank's people by their having some
+        flags = both.inputs.flags.clone()
+        flags[:, 1] = (torch.rand(count, generator=generator, device=flags.device) < 0.5).to(flags)
+        return replace(both, inputs=replace(both.inputs, flags=flags))
 
 
 def join_batches(first: Batch, second: Batch) -> Batch:

@@ -110,6 +110,8 @@ def run_stage(
     if stage == "regressor":
         if options.init is None:
             model.regressor.mean_mesh.copy_(mean_mesh(stream))
+        else:
+            loop = replace(loop, warmup=40)
         task: Any = RegressorTask(model.regressor, stream, held_out_batch(held_out, 1024))
     elif stage == "temporal":
         file = clip_file(options)

@@ -25,7 +25,7 @@ PHOTO = 0.002
 STAY = 2.0
 """Where they are not, joints keep their rotations as firmly as this."""
 CALM = 0.01
-"""Weight of the acceleration at a strength of a tenth of a second and of longer ones: more flattens fast motion."""
+"""Weight of the acceleration at a strength of a tenth of a second."""
 
 
 TOLERATED_TURN, TOLERATED_WAY = 0.015, 0.01
@@ -42,11 +42,18 @@ def clip_case(bodies: Bodies, seen: Seen, locked: Tensor, request: RefineRequest
     photo = len(bodies) == 1
     wishes = Wishes(
         reprojection=PHOTO if photo else PICTURE, scale=seen.scale,
-        acceleration=CALM * min(request.calm / USUAL_CALM, 1.0) ** 2, locked=locked, hold=hold,
+        acceleration=CALM * _measured(request.calm) ** 2, locked=locked, hold=hold,
         solve_focal=request.focal, together=False, place_first=pulls and not request.calm,
         share=DOUBTED.share if photo and pulls and not edited_row.any() else 1.0,
     )  # fmt: skip
     return replace(bodies, confidence=torch.where(seen.edited, EDITED, 1.0) * bodies.confidence), wishes
+
+
+def _measured(calm: float) -> float:
+    """Of a tenth of a second. Longer calmings have the filter for it: a strong acceleration term would flatten what is
+    fast.
+    """
+    return min(calm / USUAL_CALM, USUAL_CALM / max(calm, USUAL_CALM))
 
 
 def calmed(

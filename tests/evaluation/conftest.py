@@ -1,4 +1,4 @@
-"""A `shared` folder of random poses, so that `synthetic` can be measured where there is no mocap."""
+"""The body's parts, and a `shared` folder of random poses, so that `synthetic` can be measured without mocap."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import pytest
 import torch
 from hmdiff.bodies.random_pose import random_rotations
 from hmdiff.bodies.rotations import matrix_to_axis_angle
+from hmdiff.training.assemble import Assembly, assemble_body
+
+
+@pytest.fixture(scope="session")
+def parts() -> Assembly:
+    return assemble_body()
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hmdiff.evaluation import accuracy_doc, accuracy_sections, published
-from hmdiff.evaluation.accuracy_doc import DOC, FIGURES, document
+from hmdiff.evaluation.accuracy_doc import ABLATIONS, DOC, FIGURES, ablations, document
 from hmdiff.evaluation.methods import METHODS
 from hmdiff.evaluation.sweeps import SWEEPS
 from hmdiff_wire.errors import HmdiffError
@@ -23,9 +24,26 @@ def block(difference: float, low: float, high: float) -> dict[str, Any]:
     return {"difference": {"mpve_mm": difference, "ci95": {"mpve_mm": [low, high]}}}
 
 
-def test_the_page_is_up_to_date():
-    assert DOC.read_text(encoding="utf-8") == document(), "run `python -m hmdiff.evaluation.accuracy_doc`"
+@pytest.mark.parametrize(("page", "make"), [(DOC, document), (ABLATIONS, ablations)])
+def test_the_pages_are_up_to_date(page: Path, make: Callable[[], str]):
+    assert page.read_text(encoding="utf-8") == make(), "run `python -m hmdiff.evaluation.accuracy_doc`"
     assert accuracy_doc.main(["--check"]) == 0
+
+
+def test_ablations_join_what_was_measured_apart(tmp_path: Path):
+    folder = tmp_path / "ablations"
+    folder.mkdir()
+    source = sorted((FIGURES / "ablations").glob("rendered*.json"))[0]
+    whole = json.loads(source.read_text(encoding="utf-8"))
+    first, second = (json.loads(json.dumps(whole)) for _ in range(2))
+    first["methods"] = {"default": {**whole["methods"]["default"], "mpve_mm": 111.1}}
+    second["methods"] = {"default": {**whole["methods"]["default"], "mpve_mm": 222.2},
+                         "single_u": {**whole["methods"]["default"], "mpve_mm": 333.3}}  # fmt: skip
+    for name, result in (("rendered_1", first), ("rendered_2", second)):
+        (folder / f"{name}.json").write_text(json.dumps(result), encoding="utf-8")
+    page = ablations(tmp_path)
+    assert "111.1 / " in page and "222.2" not in page and "333.3 / " in page
+    assert "Not measured: both_features" in page and page.count(whole["command"]) == 2
 
 
 def test_a_changed_figure_changes_the_page(tmp_path: Path):

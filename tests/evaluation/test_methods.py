@@ -15,7 +15,7 @@ from hmdiff.evaluation.examples import Examples
 from hmdiff.evaluation.figures import Ruler, measure_outcome
 from hmdiff.evaluation.methods import METHODS, Outcome
 from hmdiff.evaluation.predict import hypothesis_meshes
-from hmdiff.evaluation.settings import EvalSettings
+from hmdiff.evaluation.settings import EvalSettings, mocap_bundle
 from hmdiff.evaluation.sources.synthetic import synthetic_examples
 from hmdiff.evaluation.studio import LINEAR, Draws, Recipe, Studio, open_studio
 from hmdiff.models.variants import variant_file
@@ -32,7 +32,7 @@ def studio() -> Studio:
 
 @pytest.fixture(scope="module")
 def people(studio: Studio, fake_shared: Path) -> Examples:
-    return synthetic_examples(studio.base, fake_shared / "data" / "mocap_cmu_poses.npz", COUNT)
+    return synthetic_examples(studio.base, mocap_bundle(fake_shared), COUNT)
 
 
 @pytest.fixture

@@ -11,14 +11,9 @@ from hmdiff.evaluation.sources.rendered import RenderedSet, rendered_examples, r
 from hmdiff.models.inputs import MARGIN
 from hmdiff.models.observe import inputs_from_observations
 from hmdiff.synthesis.render.packed import BENCH_FILE, read_packed
-from hmdiff.training.assemble import Assembly, assemble_body
+from hmdiff.training.assemble import Assembly
 
 LIMBS = list(LIMB_SLOTS)
-
-
-@pytest.fixture(scope="module")
-def parts() -> Assembly:
-    return assemble_body()
 
 
 @pytest.fixture(scope="module")

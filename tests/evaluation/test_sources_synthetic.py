@@ -8,29 +8,18 @@ import numpy as np
 import pytest
 import torch
 from hmdiff.bodies.joint_maps import J14_OF_24
-from hmdiff.bodies.random_pose import random_rotations
-from hmdiff.bodies.rotations import matrix_to_axis_angle
 from hmdiff.detect.observation import LIMB_SLOTS
 from hmdiff.evaluation import metrics
 from hmdiff.evaluation.examples import Examples, join_examples
+from hmdiff.evaluation.settings import mocap_bundle
 from hmdiff.evaluation.sources.parts import silhouette
 from hmdiff.evaluation.sources.synthetic import SEED_OF_PEOPLE, synthetic_examples
-from hmdiff.training.assemble import Assembly, assemble_body, make_stream
+from hmdiff.training.assemble import Assembly, make_stream
 
 
 @pytest.fixture(scope="module")
-def parts() -> Assembly:
-    return assemble_body()
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    poses = matrix_to_axis_angle(random_rotations(80, torch.Generator().manual_seed(0))).numpy()
-    path = tmp_path_factory.mktemp("mocap") / "mocap_cmu_poses.npz"
-    np.savez(
-        path, poses=poses.astype(np.float16), pose_split=np.arange(80) % 2, pose_cluster=np.arange(80) // 8,
-    )  # fmt: skip
-    return path
+def bundle(fake_shared: Path) -> Path:
+    return mocap_bundle(fake_shared)
 
 
 @pytest.fixture(scope="module")

@@ -46,23 +46,23 @@ def paper_table(table: PaperTable, results: dict[str, Result]) -> list[str]:
     head = ["", "published", *(part for name in results for part in (name, f"{name}: order"))]
     if any(row.steps for row in table.rows):
         head.append("published steps")
-    rows, lacking = [], set()
+    rows: list[list[str]] = []
     ours = next((row.published for row in table.rows if row.method == table.ours), (None, None, None))
     for row in table.rows:
         own = row.method == table.ours
         line = [f"**{row.label}**" if own else row.label, _triple(row.published)]
         for result in results.values():
             block = result["methods"].get(row.method)
-            if row.method and block is None:
-                lacking.add(row.method)
             line += [_ours(block), "" if own else _order(block, row.published, ours)]
         if any(other.steps for other in table.rows):
             line.append(str(row.steps or ""))
         rows.append(line)
     lines = ["", f"### {table.name}: {table.title}", "", *report.grid(head, rows), ""]
     lines += [f"The paper: {table.says} {table.here}"]
+    everything = {name for result in results.values() for name in result["methods"]}
+    lacking = {row.method for row in table.rows if row.method} - everything
     if lacking:
-        lines += ["", f"Not trained yet: {', '.join(sorted(lacking))}."]
+        lines += ["", f"Not measured: {', '.join(sorted(lacking))}."]
     return lines
 
 
@@ -139,7 +139,7 @@ def occlusion(results: dict[str, Result]) -> list[str]:
 
 def sweeps(results: dict[str, Result]) -> list[str]:
     lines = [
-        "", "### Supplement Table 2 and Figures 2 and 4: steps, N, K, r", "",
+        "", "## Supplement Table 2 and Figures 2 and 4: steps, N, K, r", "",
         *report.grid(["published", "MPVE / MPJPE / PA-MPJPE"],
                      [[row.label, _triple(row.published)] for row in TABLE_S2]),
         "", "The paper: 200 steps are 0.3 mm better than 40; quality rises with K up to 200 and with N up to 25; r is "
@@ -154,7 +154,7 @@ def sweeps(results: dict[str, Result]) -> list[str]:
                 lines += ["", _best_steps(sweep["points"])]
         lacking = [key for key in result["not_run"] if key.startswith("k: ")]
         if lacking:
-            lines += ["", f"{name}, K: other weights are needed, which are not trained yet ({', '.join(lacking)})."]
+            lines += ["", f"{name}, K: other weights are needed, which were not trained ({', '.join(lacking)})."]
     return lines
 
 

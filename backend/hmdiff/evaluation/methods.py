@@ -143,6 +143,13 @@ METHODS: dict[str, Method] = {
                 reference="equal_budget"),
         sampled("both_features", "image and U as features, DAT off", "4", weights="both", dat={"mode": "none"},
                 reference="equal_budget"),
+        *(sampled(name, what, weights=weights, reference="equal_budget") for name, what, weights in (
+            ("no_heatmaps", "features: the mask alone", "mask"),
+            ("predicts_noise", "g predicts the noise", "epsilon"),
+            ("predicts_v", "g predicts v", "v"),
+            ("one_block", "g of one block", "layers1"),
+            ("four_blocks", "g of four blocks", "layers4"),
+        )),
     )
 }  # fmt: skip
 USUAL = ("default", "top_ranked", "no_dat", "regressor", "detector_3d", "mean_pose")

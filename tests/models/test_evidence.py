@@ -96,8 +96,8 @@ def test_without_any_landmark_nothing_moves(loaded: LoadedModel):
     assert torch.isfinite(seen.mean).all() and (torch.linalg.eigvalsh(seen.covariance)[..., 0] > 0.2).all()
 
 
-def test_dat_lays_the_mesh_over_the_landmarks_and_narrows_the_hypotheses_across_the_ray(loaded: LoadedModel):
-    model, wrist = loaded.model, 6
+def test_dat_lays_the_mesh_over_the_landmarks_and_leaves_the_hypotheses_apart(loaded: LoadedModel):
+    model = loaded.model
     inputs, _ = _seen(loaded, torch.zeros(14, 3))
     keys, sampler = torch.zeros(1, dtype=torch.long), replace(model.config.sampler, steps=4, hypotheses=8)
     off = model.sample(inputs, keys, sampler=sampler, dat=DATConfig(mode="none"))
@@ -110,9 +110,9 @@ def test_dat_lays_the_mesh_over_the_landmarks_and_narrows_the_hypotheses_across_
         wanted = (seen - seen.mean(0)) * SIDE / 2 * PELVIS[2]
         return float((flat - wanted).norm(dim=-1).mean())
 
-    assert miss(on.vertices) < 0.75 * miss(off.vertices)
-    joints = [torch.einsum("jv,bnvc->bnjc", model.joint_map, one.samples)[0, :, wrist].std(0) for one in (off, on)]
-    assert (joints[1][:2] < 0.7 * joints[0][:2]).all() and joints[1][2] > 0.5 * joints[0][2]
+    assert miss(on.vertices) < 0.9 * miss(off.vertices)
+    apart = [one.samples - one.samples.mean(1, keepdim=True) for one in (off, on)]
+    assert (apart[1].norm(dim=-1).mean() / apart[0].norm(dim=-1).mean()) == pytest.approx(1.0, abs=0.1)
 
 
 def test_only_the_posterior_form_can_aim_at_what_is_seen():

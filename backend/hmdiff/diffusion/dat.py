@@ -23,7 +23,8 @@ class DATConfig:
     nothing). residual: R_k from the part of D_k that can shrink, or the ``literal`` D_k (A7). activation: the paper's
     strategy (once off it stays off); False keeps DAT on to the end. target: U's samples, or the ``single`` most likely
     pose u_c (Table 5), or for ``posterior`` one ``sample`` of U per hypothesis, or what is ``seen``: U from the picture
-    instead of from the regressor (``models.evidence``). use_depth=False aligns x and y alone
+    instead of from the regressor (``models.evidence``), which moves a picture's hypotheses together, since their spread
+    is calibrated and landmarks err by more than they seem to. use_depth=False aligns x and y alone
     (A11 b). clip: largest gradient step per hypothesis, metres. limit_gamma: for ``detached`` and ``direct``, whose
     Jacobian is known, keep gamma at half of ``stable_gamma``, beyond which steps overshoot (A6). trust: divides U's
     covariance; below 1 leaves the hypotheses more of their own spread.

@@ -265,6 +265,11 @@ class HMDiff(nn.Module):
         self, clean: Tensor, joints: Tensor, u: Tensor, covariance: Tensor, step: Step, dat: DATConfig,
         prior: MeshPrior, aim: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
+        variance = prior.remaining_variance(step.alpha_bar)
+        if dat.target == "seen":
+            middle = clean.mean(1, keepdim=True)
+            moved = posterior_step(middle, joints.mean(1, keepdim=True), u, covariance, prior, variance, dat)
+            return clean + (moved - middle)
         if dat.target == "sample":
             target = u[:, torch.arange(clean.shape[1]) % u.shape[1]]
         else:
@@ -272,7 +277,6 @@ class HMDiff(nn.Module):
             if aim is not None:
                 root = torch.linalg.cholesky(covariance / dat.trust)
                 target = target + torch.einsum("bjik,bnjk->bnji", root, aim)
-        variance = prior.remaining_variance(step.alpha_bar)
         return posterior_step(clean, joints, target, covariance, prior, variance, dat)
 
     @torch.no_grad()

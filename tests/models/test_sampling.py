@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hmdiff.diffusion.dat import DATConfig
 from hmdiff.models.config import DEFAULT, PAPER, HMDiffConfig
 from hmdiff.models.hmdiff import HMDiff, MeshSamples
 from hmdiff.synthesis.batch import Batch
@@ -56,7 +57,7 @@ def test_hypotheses_keep_their_noise_over_the_frames_of_a_track(model: HMDiff, b
     """The same picture twice: one track gives one motion, two tracks differ; wherever in a batch or call it stands."""
     same = batch.inputs[torch.tensor([0, 0, 0])]
     out = model.sample(same, torch.tensor([7, 7, 8]), sampler=QUICK)
-    assert torch.allclose(out.samples[0], out.samples[1], atol=1e-6) and torch.equal(out.u[0], out.u[1])
+    assert torch.allclose(out.samples[0], out.samples[1], atol=1e-5) and torch.allclose(out.u[0], out.u[1], atol=1e-5)
     assert (out.samples[0] - out.samples[2]).abs().max() > 1e-3
     later = model.sample(batch.inputs[1:], torch.tensor([1, 7]), sampler=QUICK)
     again = model.sample(batch.inputs[2:], torch.tensor([7]), sampler=QUICK)
@@ -80,7 +81,10 @@ def test_steps_and_hypotheses_are_what_was_asked_for(model: HMDiff, batch: Batch
     calls: list[tuple[int, int]] = []
     handle = model.denoiser.register_forward_pre_hook(lambda _, given: calls.append((len(given[0]), int(given[1][0]))))
     out = model.sample(
-        batch.inputs, torch.arange(3), sampler=replace(QUICK, steps=steps, hypotheses=hypotheses, u_samples=6)
+        batch.inputs,
+        torch.arange(3),
+        sampler=replace(QUICK, steps=steps, hypotheses=hypotheses, u_samples=6),
+        dat=DATConfig(),
     )
     handle.remove()
     assert [count for count, _ in calls] == [3 * hypotheses] * steps
@@ -119,7 +123,7 @@ def test_a4_zero_snr_runs_from_pure_noise(make_model: Callable[..., HMDiff], bat
     schedule = replace(DEFAULT.schedule, terminal="zero_snr")
     model = make_model(replace(DEFAULT, schedule=schedule))
     for mode in ("posterior", "detached", "direct", "full"):
-        out = model.sample(batch.inputs, torch.arange(3), sampler=QUICK, dat=replace(DEFAULT.dat, mode=mode))  # type: ignore[arg-type]
+        out = model.sample(batch.inputs, torch.arange(3), sampler=QUICK, dat=DATConfig(mode=mode))  # type: ignore[arg-type]
         assert torch.isfinite(out.samples).all(), mode
     with pytest.raises(ValueError, match="zero signal"):
         replace(PAPER, schedule=schedule)

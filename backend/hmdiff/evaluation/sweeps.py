@@ -59,9 +59,9 @@ def _k(steps: int, weights: str) -> Method:
 
 
 def _r(threshold: float, mode: str | None = None) -> Method:
-    """mode: None is the run's own."""
+    """mode: None is the run's own; another's target is U from the regressor."""
     name = f"r={threshold:g}" if mode is None else f"r={threshold:g}, {mode}"
-    dat = {"threshold": threshold, **({} if mode is None else {"mode": mode})}
+    dat = {"threshold": threshold, **({} if mode is None else {"mode": mode, "target": "distribution"})}
     return sampled(name, f"DAT goes off below {threshold:g}", dat=dat)
 
 

@@ -47,11 +47,14 @@ def retarget(source: Any, target: Any, bone_map: BoneMap, options: Options | Non
     return Retargeted(action, len(motion.frames), leg_length(rig) / motion.leg)
 
 
-def follow(source: Any, target: Any, bone_map: BoneMap) -> Retargeted:
-    """The character follows by constraints, until it is baked or unlinked. Errors: as ``retarget``."""
+def follow(source: Any, target: Any, bone_map: BoneMap, plant: bool = False) -> Retargeted:
+    """The character follows by constraints, until it is baked or unlinked. plant: as ``Options.plant``.
+
+    Errors: as ``retarget``.
+    """
     motion = read_source(source)
     rig = _rig(target, bone_map, source)
-    link_live(source, motion, target, rig, bone_map)
+    link_live(source, motion, target, rig, bone_map, plant)
     _refresh()
     return Retargeted(None, len(motion.frames), leg_length(rig) / motion.leg)
 

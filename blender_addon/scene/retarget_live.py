@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..core.bone_maps import ROOT, BoneMap
 from . import naming
 from .armature import edit_mode
+from .retarget_live_legs import plant_legs, planted
 from .retarget_rig import LIVE_PREFIX, Rig, set_switches
 from .retarget_solve import leg_length, rest_turns
 from .retarget_source import ANKLES, HIPS, SourceMotion
@@ -28,21 +29,28 @@ ROTATION, LOCATION = f"{LIVE_PREFIX}rotation", f"{LIVE_PREFIX}place"
 FOLLOWS = "hmdiff_follows"
 
 
-def link_live(source_armature: Any, source: SourceMotion, armature: Any, rig: Rig, bone_map: BoneMap) -> Any:
-    """Let the character follow; returns the helper. The character's own action is taken off, and stays in the file."""
+def link_live(
+    source_armature: Any, source: SourceMotion, armature: Any, rig: Rig, bone_map: BoneMap, plant: bool = False
+) -> Any:
+    """Let the character follow; returns the helper. The character's own action is taken off, and stays in the file.
+    plant: bend the legs so that both ankles are where the body's are, to scale."""
     unlink(armature)
     helper = _helper(source_armature, source, armature, rig)
     if armature.animation_data and armature.animation_data.action:
         armature.animation_data.action.use_fake_user = True
         armature.animation_data.action = None
     set_switches(armature, bone_map)
+    copied = {name: _follower(name) for index, name in enumerate(rig.bones) if index not in rig.between}
+    if plant:
+        copied |= {name: planted(name) for name in plant_legs(helper, armature, rig, copied)}
+    helper.hide_viewport = helper.hide_render = True
     for index, name in enumerate(rig.bones):
         if index in rig.between:
             continue
         bone = armature.pose.bones[name]
         bone.matrix_basis = Matrix()
         follow = bone.constraints.new("COPY_ROTATION")
-        follow.name, follow.target, follow.subtarget = ROTATION, helper, _follower(name)
+        follow.name, follow.target, follow.subtarget = ROTATION, helper, copied[name]
         if index == rig.joints[ROOT]:
             follow = bone.constraints.new("COPY_LOCATION")
             follow.name, follow.target, follow.subtarget = LOCATION, helper, _follower(name)
@@ -84,7 +92,6 @@ def _helper(source_armature: Any, source: SourceMotion, armature: Any, rig: Rig)
         helper.pose.bones[name].matrix_basis = Matrix()
     helper.parent = None
     helper.matrix_world = _scaled(source_armature.matrix_world, source, rig, ratio)
-    helper.hide_viewport = helper.hide_render = True
     return helper
 
 

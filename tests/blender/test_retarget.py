@@ -177,16 +177,30 @@ def test_the_character_may_stay_where_it_stands(make_take):
     assert 1.0 < lowest < 1.6
 
 
+def knee_side(item, bones: dict[str, str], side: str) -> np.ndarray:
+    """Where the knee is off the line from hip to ankle (3,), length 1."""
+    hip, knee, ankle = (np.array(item.matrix_world @ item.pose.bones[bones[f"{side}_{part}"]].head)
+                        for part in ("hip", "knee", "ankle"))  # fmt: skip
+    line = (ankle - hip) / np.linalg.norm(ankle - hip)
+    off = knee - hip - (knee - hip) @ line * line
+    return off / np.linalg.norm(off)
+
+
+@pytest.mark.parametrize("mode", ["bake", "live"])
 @pytest.mark.parametrize("kind", ["mixamo", "makehuman", "rigify"])
-def test_planted_feet_are_where_the_bodys_are_to_scale(make_take, kind):
+def test_planted_feet_are_where_the_bodys_are_to_scale(make_take, kind, mode):
     body = body_of(make_take)
     rig = made(kind)
     bone_map = automatic(rig)
-    ratio = retarget.retarget(body, rig, bone_map, Options(plant=True)).ratio
-    bones = shown_bones(kind, bone_map)
+    if mode == "bake":
+        ratio = retarget.retarget(body, rig, bone_map, Options(plant=True)).ratio
+    else:
+        ratio = retarget.follow(body, rig, bone_map, plant=True).ratio
+    bones, same = shown_bones(kind, bone_map), {name: name for name in JOINT_NAMES}
     ours, theirs = [], []
     for frame in range(1, 9):
         bpy.context.scene.frame_set(frame)
+        assert min(knee_side(body, same, side) @ knee_side(rig, bones, side) for side in ("left", "right")) > 0.8
         ours.append([list(body.matrix_world @ body.pose.bones[f"{side}_ankle"].head) for side in ("left", "right")])
         ankles = [bones[f"{side}_ankle"] for side in ("left", "right")]
         theirs.append([list(rig.matrix_world @ rig.pose.bones[ankle].head) for ankle in ankles])

@@ -112,6 +112,21 @@ def test_nothing_is_written_where_that_is_wished_and_nothing_stays_of_a_cancelle
     assert cancelled.take == "" and not list(folder.glob("versions/*"))
 
 
+def test_a_long_drag_does_not_push_finished_jobs_out_of_memory(fake, connect, walk):
+    folder, take = walk
+    client = connect(fake)
+    client.send(Submit("kept", "refine", str(folder), {"edits": [drag(take, 3, 9)], "spread": 0}))
+    client.until(JobDone)
+    for number in range(101):
+        client.send(Submit(f"drag{number}", "refine", str(folder), {
+            "edits": [drag(take, 3, number)], "write": False, "quality": "live", "spread": 0,
+        }))  # fmt: skip
+        client.until(JobDone)
+    client.send(Attach("kept"))
+    done, _ = client.until(JobDone)
+    assert Path(done.take).parent == folder / "versions"
+
+
 def test_who_comes_back_gets_the_changed_frames_from_the_version(fake, connect, walk):
     folder, take = walk
     client = connect(fake)

@@ -1,4 +1,4 @@
-"""`hmdiff animate`: a video in, animated bodies out; with --views several cameras in, one body out."""
+"""`hmdiff animate`: a video in, animated bodies out; with --views several cameras in, one motion of each person out."""
 
 from __future__ import annotations
 

@@ -170,7 +170,9 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_out(parser, ANIMATE_OUTPUTS)
     parser.add_argument(
-        "--views", action="store_true", help="the videos are cameras on one person's motion: one body of them all"
+        "--views",
+        action="store_true",
+        help="the videos are cameras on one scene: one motion of each person",
     )
     parser.add_argument(
         "--calibration", type=Path, metavar="FILE",

@@ -75,6 +75,11 @@ class HMDIFF_PG_work(bpy.types.PropertyGroup):
         name="Smoothing", description="Seconds over which the motion is calmed, besides what the run did", min=0.0,
         max=2.0, soft_max=0.5, subtype="TIME", unit="TIME", get=getter("smooth"), set=setter("smooth", "smoothing"),
     )  # fmt: skip
+    keep_corrected: BoolProperty(
+        name="Keep Corrected Frames", description="Smoothing leaves frames with dragged joints and short picks as they "
+        "are, and their neighbours lead up to them",
+        get=getter("keep_corrected"), set=setter("keep_corrected", "corrected frames"),
+    )  # fmt: skip
     feet: FloatProperty(
         name="Foot Lock", description="How much of the sliding of standing feet is taken out", min=0.0, max=1.0,
         subtype="FACTOR", get=getter("feet"), set=setter("feet", "foot lock"),

@@ -1,6 +1,6 @@
 """The motion that a clip plays: the take's, changed as the artist's edits say. The order is what each step relies on:
 
-picks (which hypothesis) -> smoothing -> floor and feet -> locked frames, which nothing moves.
+picks (which hypothesis) -> smoothing, but for corrected frames -> floor and feet -> locked frames, which nothing moves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .feet import Ground, grounded
 from .record import Edits
-from .sequence import Poses, with_locks, with_picks
+from .sequence import Poses, held, with_locks, with_picks
 from .smoothing import smoothed
 
 Array = NDArray[np.floating[Any]]
@@ -53,7 +53,9 @@ def played(take: Take, person: int, edits: Edits, floor: float, raw: Take | None
 
     frames = take.frame_indices.astype(np.float64)
     motion = with_picks(estimate, frames, own.picks, hypothesis)
-    motion = smoothed(motion, take.times, edits.smooth)
+    sharp, motion = motion, smoothed(motion, take.times, edits.smooth)
+    if edits.keep_corrected and edits.smooth > 0:
+        motion = with_locks(motion, frames, held(sharp, frames, take.times, own, edits.smooth))
     ground = Ground(_unit(np.asarray(take.header.up, np.float64)), floor)
     motion = grounded(take.body, betas, motion, take.times, ground, edits.feet, edits.floor)
     motion = with_locks(motion, frames, own.locks)

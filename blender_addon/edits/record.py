@@ -35,11 +35,13 @@ class Lock:
 
 @dataclass(frozen=True)
 class PersonEdits:
-    """picks: later ones lie over earlier ones; locks: by frame; betas (10,): an own body shape, None for the take's."""
+    """picks: later ones lie over earlier ones; locks: by frame; betas (10,): an own body shape, None for the take's;
+    corrected: frames whose joints were dragged, in the take's version."""
 
     picks: tuple[Pick, ...] = ()
     locks: tuple[Lock, ...] = ()
     betas: tuple[float, ...] | None = None
+    corrected: tuple[int, ...] = ()
 
     def lock_at(self, frame: int) -> Lock | None:
         return next((lock for lock in self.locks if lock.frame == frame), None)
@@ -49,7 +51,7 @@ class PersonEdits:
 class Edits:
     """version: of the take (0: as it was imported, from 2 on refined). unsmoothed: start from the raw rows. smooth:
     seconds. feet, floor: 0 to 1, how much of the feet's sliding and of their height over or under the floor is taken
-    out. people: by track id.
+    out. keep_corrected: smoothing leaves corrected frames as they are. people: by track id.
     """
 
     version: int = 0
@@ -57,6 +59,7 @@ class Edits:
     smooth: float = 0.0
     feet: float = 0.0
     floor: float = 0.0
+    keep_corrected: bool = True
     people: Mapping[int, PersonEdits] = field(default_factory=dict)
 
     def of(self, track: int) -> PersonEdits:
@@ -86,10 +89,14 @@ class Edits:
             track, replace(person, locks=tuple(lock for lock in person.locks if lock.frame != frame))
         )
 
-    def baked(self, version: int) -> Edits:
+    def baked(self, version: int, corrected: Mapping[int, tuple[int, ...]] | None = None) -> Edits:
         """With a refined version of the take, which holds the picks that were sent along; locks stay locked. What the
-        run had before its smoothing is not in it."""
-        people = {track: replace(person, picks=()) for track, person in self.people.items()}
+        run had before its smoothing is not in it. corrected: by track id, the frames with dragged joints in it."""
+        corrected = corrected or {}
+        people = {
+            track: replace(self.of(track), picks=(), corrected=corrected.get(track, ()))
+            for track in [*self.people, *(track for track in corrected if track not in self.people)]
+        }
         kept = {track: person for track, person in people.items() if person != PersonEdits()}
         return replace(self, version=version, unsmoothed=False, people=kept)
 
@@ -112,5 +119,5 @@ def _person(stored: Mapping[str, Any]) -> PersonEdits:
     betas = stored["betas"]
     return PersonEdits(
         tuple(Pick(**pick) for pick in stored["picks"]), tuple(Lock(**lock) for lock in locks),
-        tuple(betas) if betas is not None else None,
+        tuple(betas) if betas is not None else None, tuple(stored.get("corrected", ())),
     )  # fmt: skip

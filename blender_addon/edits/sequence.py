@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import turns
-from .record import ESTIMATE, Lock, Pick
+from .record import ESTIMATE, Lock, PersonEdits, Pick
 
 Array = NDArray[np.floating[Any]]
 
@@ -91,3 +91,22 @@ def with_locks(motion: Poses, frames: Array, locks: Iterable[Lock]) -> Poses:
     for at, lock in places:
         pose[at], transl[at] = lock.pose, lock.transl
     return Poses(pose, transl)
+
+
+def held(motion: Poses, frames: Array, times: Array, person: PersonEdits, seconds: float) -> list[Lock]:
+    """The frames that the artist corrected, as locks on ``motion``, which is not smoothed yet: those with dragged
+    joints, and picks too short to outlast smoothing by so many seconds. Neighbours follow for as long as it reaches.
+    times (n,): seconds of the frames (n,).
+    """
+    frames = np.asarray(frames)
+    chosen = np.isin(frames, person.corrected)
+    for pick in person.picks:
+        inside = (frames >= pick.first) & (frames <= pick.last)
+        if inside.any() and np.ptp(np.asarray(times)[inside]) < 2 * seconds:
+            chosen |= inside
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    blend = int(np.ceil(2 * seconds / max(step, 1e-6)))
+    return [
+        Lock(int(frames[at]), tuple(motion.pose[at]), tuple(motion.transl[at]), blend)
+        for at in np.flatnonzero(chosen & motion.known)
+    ]

@@ -36,6 +36,9 @@ class HMDIFF_PT_motion(_OfClip, bpy.types.Panel):
         column.prop(work, "feet", slider=True)
         column.prop(work, "floor", slider=True)
         row = layout.row()
+        row.enabled = edits.smooth > 0
+        row.prop(work, "keep_corrected")
+        row = layout.row()
         row.enabled = edits.version < 2
         row.prop(work, "unsmoothed")
 

@@ -22,7 +22,12 @@ def iter_follow(clip: str, folder: Path) -> Generator[object, None, None]:
     if root is None:
         raise HmdiffError("clip.none", "The clip that was corrected is gone.", "Undo, or import its take again.")
     stored_edits.remember(root)
-    yield from iter_replay(root, stored_edits.edits_of(root).baked(read_version(folder).number))
+    version = read_version(folder)
+    frames: dict[int, set[int]] = {}
+    for one in version.edits:
+        frames.setdefault(int(one["track_id"]), set()).add(int(one["frame"]))
+    corrected = {track: tuple(sorted(found)) for track, found in frames.items()}
+    yield from iter_replay(root, stored_edits.edits_of(root).baked(version.number, corrected))
 
 
 def edits_in_force(root: Any) -> tuple[Mapping[str, Any], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,31 @@ def test_edits_survive_the_file_and_odd_text_is_no_edit():
     edits = edits.with_person(4, PersonEdits(betas=(0.5,) * 10))
     assert Edits.from_json(edits.to_json()) == edits
     assert Edits.from_json("") == Edits() == Edits.from_json("{") == Edits.from_json('{"unknown": 1}')
+
+
+@pytest.mark.parametrize("how", ["dragged", "picked"])
+def test_a_corrected_frame_outlasts_smoothing_and_its_neighbours_lead_up_to_it(take, how):
+    frame, at = int(take.frame_indices[20]), 20
+    track = int(take.track_ids[0])
+    person = PersonEdits(corrected=(frame,)) if how == "dragged" else PersonEdits(picks=(Pick(frame, frame, 1, 0),))
+    edits = Edits(smooth=0.2).with_person(track, person)
+    sharp = played(take, 0, replace(edits, smooth=0.0), 0.0).poses
+    kept = played(take, 0, edits, 0.0).poses
+    washed = played(take, 0, replace(edits, keep_corrected=False), 0.0).poses
+    lost = angle(washed.pose[[at]], sharp.pose[[at]]).max()
+    assert lost > 1.0 and np.abs(kept.pose[at] - sharp.pose[at]).max() < 1e-6
+    assert np.abs(kept.transl[at] - sharp.transl[at]).max() < 1e-6
+    away = angle(kept.pose, washed.pose).max(axis=1)
+    assert away[at] > away[at + 3] > away[at + 7] and max(away[at + 12 :].max(), away[: at - 12].max()) < 0.1
+
+
+def test_a_refined_version_says_which_frames_are_corrected_and_old_files_are_read():
+    edits = Edits(smooth=0.1).locked(3, Lock(1, (0.0,) * 72, (0.0, 0.0, 0.0), 2)).baked(2, {3: (7,), 5: (9, 11)})
+    assert edits.of(3).corrected == (7,) and len(edits.of(3).locks) == 1 and edits.of(5).corrected == (9, 11)
+    assert Edits.from_json(edits.to_json()) == edits
+    assert edits.baked(3).of(5) == PersonEdits()
+    old = '{"smooth": 0.2, "people": {"4": {"picks": [], "locks": [], "betas": [1.0]}}}'
+    assert Edits.from_json(old) == Edits(smooth=0.2, people={4: PersonEdits(betas=(1.0,))})
 
 
 def test_smoothing_takes_the_jitter_and_leaves_even_motion(body):

@@ -58,7 +58,7 @@ def ablations(folder: Path = FIGURES) -> str:
         for one in several:
             lines += [
                 f"- `{one['command']}`: {one['n_people']} people of **{name}**, weights {one['weights']['sha256']}, "
-                f"{one['n_hypotheses']} hypotheses, {one['steps']} steps{_budget(one)}."
+                f"{one['n_hypotheses']} hypotheses, {one['steps']} steps{_budget(one)}{_remark(one)}."
             ]
     lines += ["", *sections.ORDER]
     for table in (TABLE_3, TABLE_4, TABLE_5, SHORT):
@@ -87,6 +87,11 @@ def _budget(result: Result) -> str:
     return f"; variants trained on {' to '.join(sorted(seen))} people each" if seen else ""
 
 
+def _remark(result: Result) -> str:
+    """What somebody noted in the file by hand: how the program has changed since."""
+    return f". **{result['remark']}**" if "remark" in result else ""
+
+
 def _head(results: dict[str, Result]) -> list[str]:
     lines = [
         "# Accuracy",
@@ -106,7 +111,7 @@ def _head(results: dict[str, Result]) -> list[str]:
         lines.append(
             f"- **{name}**: {DESCRIBED[name]} {result['n_people']} people, {result['n_occluded']} of them occluded"
             f"{also}. {result['n_hypotheses']} hypotheses, {result['steps']} steps, seed {result['seed']}, weights "
-            f"{weights['file']} ({weights['sha256']}); intervals: {result['interval']}."
+            f"{weights['file']} ({weights['sha256']}); intervals: {result['interval']}{_remark(result)}."
         )
     first = next(iter(results.values()))
     return [

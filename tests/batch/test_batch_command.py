@@ -99,10 +99,10 @@ def test_what_is_done_is_skipped_and_new_clips_join(finished, footage: Path):
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty pictures as a clip: long enough for two chunks of rows."""
+    """120 pictures as a clip: two chunks of rows, and long enough that it is still going on when the signal comes."""
     folder = tmp_path_factory.mktemp("long") / "walk"
     folder.mkdir()
-    for frame in open_source(DEMO, (0, 60)):
+    for frame in open_source(DEMO, (0, 120)):
         Image.fromarray(frame.image_rgb).save(folder / f"f_{frame.index}.jpg")
     return folder
 
@@ -137,7 +137,7 @@ def test_ctrl_c_and_kill_keep_what_is_done_and_resume_goes_on(footage: Path, wal
     begun = rows.stat().st_mtime_ns
     code, said, err = batch(listed, "-o", out, "--resume", *QUICK)
     assert code == 0, err
-    assert "2 of 2 clips done" in said and read_take(out / "walk.take").n_frames == 60
+    assert "2 of 2 clips done" in said and read_take(out / "walk.take").n_frames == 120
     assert rows.stat().st_mtime_ns == begun, "it went on, it did not begin anew"
 
 

@@ -137,6 +137,8 @@ def run_stage(
         loop = replace(loop, batch=options.batch)
     if options.rate:
         loop = replace(loop, learning_rate=options.rate)
+    if options.steps:  # a short run that only warms up would learn at half the rate it was given
+        loop = replace(loop, warmup=min(loop.warmup, max(1, options.steps // 8)))
     return run_loop(task, stream, options.out, loop, say)
 
 

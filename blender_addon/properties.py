@@ -35,6 +35,7 @@ QUALITIES = (
     ("preview", "Preview", "One motion, quickly"),
     ("default", "Balanced", "Five hypotheses a frame; right for most clips"),
     ("quality", "Quality", "Twenty-five hypotheses a frame; about ten times as long"),
+    ("thorough", "Paper", "The paper's twenty-five hypotheses in forty steps; about forty times as long as Balanced"),
 )
 
 

@@ -23,7 +23,7 @@ FEWEST_FRAMES = 16
 
 @dataclass(frozen=True)
 class Preset:
-    """hypotheses: the preset's own (SPEEDS and PAPER in hmdiff.models.config); seconds: a person in one frame."""
+    """hypotheses: the preset's own (SPEEDS in hmdiff.models.config); seconds: a person in one frame."""
 
     hypotheses: int
     seconds: float
@@ -33,7 +33,7 @@ PRESETS: dict[str, Preset] = {
     "preview": Preset(1, 0.023),  # README, Speed
     "default": Preset(5, 0.115),  # README, Speed
     "quality": Preset(25, 0.942),  # README, Speed
-    "paper": Preset(25, 3.738),  # not measured: quality's with 40 steps instead of 10
+    "thorough": Preset(25, 3.738),  # not measured: quality's with 40 steps instead of 10
 }
 
 

@@ -21,9 +21,7 @@ from states import CLIP, PEOPLE, PHOTO, PROBLEM
 def test_the_presets_are_the_backends() -> None:
     config = pytest.importorskip("hmdiff.models.config")
     theirs = {name: speed.hypotheses for name, speed in config.SPEEDS.items()}
-    assert {name: preset.hypotheses for name, preset in cost.PRESETS.items()} == {
-        **theirs, "paper": config.PAPER.sampler.hypotheses,
-    }  # fmt: skip
+    assert {name: preset.hypotheses for name, preset in cost.PRESETS.items()} == theirs
 
 
 def test_the_defaults_are_the_readmes(repo: Path) -> None:

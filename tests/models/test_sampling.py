@@ -53,6 +53,16 @@ def test_a_batch_of_pictures_is_the_same_as_one_after_another(model: HMDiff, bat
             assert torch.allclose(a[row : row + 1], b, atol=1e-5)
 
 
+def test_a_few_hypotheses_at_a_time_are_the_same_as_all_at_once(
+    model: HMDiff, batch: Batch, monkeypatch: pytest.MonkeyPatch
+):
+    many = replace(QUICK, hypotheses=5)
+    at_once = model.sample(batch.inputs, torch.arange(3), sampler=many)
+    monkeypatch.setattr("hmdiff.models.hmdiff.CACHED", 4)
+    in_parts = model.sample(batch.inputs, torch.arange(3), sampler=many)
+    assert torch.allclose(at_once.samples, in_parts.samples, atol=1e-5)
+
+
 def test_hypotheses_keep_their_noise_over_the_frames_of_a_track(model: HMDiff, batch: Batch):
     """The same picture twice: one track gives one motion, two tracks differ; wherever in a batch or call it stands."""
     same = batch.inputs[torch.tensor([0, 0, 0])]

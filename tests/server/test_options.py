@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hmdiff.commands import arguments
+from hmdiff.models.config import SPEEDS
 from hmdiff.server import options
 from hmdiff.server.options import frame_option, run_options
 from hmdiff.video.options import RunOptions
@@ -28,6 +30,10 @@ def test_every_option_of_a_run_but_the_device_can_be_sent():
     assert set(sent) == set(RunOptions.__dataclass_fields__) - {"device"}
     assert set(options.PATHS) == {name for name in sent if "Path" in str(RunOptions.__annotations__[name])}
     assert run_options(dict.fromkeys(sent), "auto") == RunOptions(), "null is the same as nothing"
+
+
+def test_presets_are_the_same_everywhere():
+    assert options.PRESETS == arguments.PRESETS and set(options.PRESETS) == {*SPEEDS, "paper"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..video.options import DETECTORS
 
-PRESETS = ("default", "preview", "quality", "paper")
+PRESETS = ("default", "preview", "quality", "thorough", "paper")
 MODELS = ("default", "paper")
 PEOPLE = ("all", "largest")
 DEVICES = ("auto", "cpu", "cuda", "mps")

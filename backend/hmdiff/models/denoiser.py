@@ -102,6 +102,9 @@ class ImageContext:
 
     layers: tuple[tuple[Tensor, Tensor], ...]
 
+    def __getitem__(self, rows: slice) -> ImageContext:
+        return ImageContext(tuple((k[rows], v[rows]) for k, v in self.layers))
+
     def repeat(self, count: int) -> ImageContext:
         """Each image count times in a row, to match (B*N) hypotheses."""
         return ImageContext(

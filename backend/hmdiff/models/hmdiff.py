@@ -37,6 +37,8 @@ from .spread import DiagonalSpread, FullSpread
 from .temporal import TemporalFusion, look_around
 from .track_noise import TrackNoise, draw_noise
 
+CACHED = 20
+"""Hypotheses that a processor denoises at a time: 10 to 20 % quicker than 80 together (measured)."""
 BASIS_RANK = 48
 SAMPLE_STAGES = ("regressor", "features", "u", "sampling", "mesh")
 
@@ -196,8 +198,20 @@ class HMDiff(nn.Module):
         with torch.autocast(
             h.device.type, torch.bfloat16, enabled=not torch.is_grad_enabled() and fast_bfloat16(h.device)
         ):
-            out = self.denoiser(flat, k, context, around)
+            out = self._denoise(flat, k, context, around)
         return to_x0(out.float(), flat, bar, self.config.prediction).unflatten(0, (batch, n))
+
+    def _denoise(
+        self, noisy: Tensor, k: Tensor, context: ImageContext, around: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """g of all hypotheses; a few at a time where a processor's caches hold no more."""
+        if noisy.device.type != "cpu" or torch.is_grad_enabled() or len(noisy) <= CACHED:
+            return self.denoiser(noisy, k, context, around)
+        parts = []
+        for rows in (slice(first, first + CACHED) for first in range(0, len(noisy), CACHED)):
+            near = None if around is None else (around[0][rows], around[1][rows])
+            parts.append(self.denoiser(noisy[rows], k[rows], context[rows], near))
+        return torch.cat(parts)
 
     def around(self, noisy: Tensor, mesh: Tensor, alpha_bar: Tensor, prior: MeshPrior) -> tuple[Tensor, Tensor] | None:
         """m and the linear estimate of x0 around it, for a denoiser that wants them. All (B,431,3), alpha_bar (B,)."""

@@ -11,7 +11,7 @@ from hmdiff_wire.errors import HmdiffError
 
 from ..video.options import DETECTORS, PEOPLE, RunOptions
 
-PRESETS = ("default", "preview", "quality", "paper")
+PRESETS = ("default", "preview", "quality", "thorough", "paper")
 PATHS = ("detector_models", "keypoints", "masks", "body")
 """Options that name files; the server lets only those below its roots through."""
 

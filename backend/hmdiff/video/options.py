@@ -14,7 +14,7 @@ DETECTORS = ("blazepose", "rtmlib", "rtmlib-light", "rtmlib-large")
 
 @dataclass(frozen=True)
 class RunOptions:
-    """preset: ``default``, ``preview``, ``quality`` or ``paper``; hypotheses, steps: None takes the preset's;
+    """preset: one of ``models.config.SPEEDS``, or ``paper``; hypotheses, steps: None takes the preset's;
     person: ``all``, or ``largest`` for only the one who is largest when somebody is first seen; boxes: people by hand
     in the first frame of the range, full-image px; detector: one of DETECTORS; detector_models: the folder of its
     files, for those of rtmlib; keypoints, masks: outside detections instead of any detector; body: a body in SMPL's

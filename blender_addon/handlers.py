@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import corrections, session, working
+from . import corrections, following, session, working
 from .scene import opened
 
 
@@ -16,6 +16,7 @@ def _before_load(*_: Any) -> None:
     working.close()
     opened.forget()
     corrections.forget()
+    following.forget()
     if session.exists():
         session.get().file_closing()
 

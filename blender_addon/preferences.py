@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 PACKAGE = __package__ or "hmdiff_blender"
 
@@ -62,6 +62,12 @@ class HMDIFF_AP_preferences(bpy.types.AddonPreferences):
         max=5000,
     )
 
+    follow_drags: BoolProperty(
+        name="Follow while dragging",
+        description="Show where the body will be while a joint is dragged, not only when it is let go",
+        default=True,
+    )
+
     def draw(self, context: Any) -> None:
         from .panels.preferences import draw_preferences
 
@@ -96,6 +102,12 @@ def shape_key_limit() -> int:
     """The most frames of a clip that become shape keys."""
     preferences = get()
     return preferences.shape_keys if preferences else SHAPE_KEYS
+
+
+def follows_drags() -> bool:
+    """The body is to follow while a joint is dragged."""
+    preferences = get()
+    return preferences.follow_drags if preferences else True
 
 
 def takes_folder() -> Path:

@@ -8,6 +8,7 @@ from . import (
     character,
     corrections,
     export_settings,
+    following,
     handlers,
     handles,
     operators,
@@ -45,6 +46,7 @@ def register() -> None:
 
 
 def unregister() -> None:
+    following.forget()
     session.close()
     corrections.forget()
     handlers.unregister()

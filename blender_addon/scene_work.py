@@ -17,7 +17,7 @@ import bpy
 from hmdiff_wire.errors import HmdiffError
 
 from . import preferences
-from .core.effects import BeginPreview, DropPreview, ImportTake, SceneEffect, ShowFrame, ShowPeople
+from .core.effects import BeginPreview, DropPreview, ImportTake, SceneEffect, ShowFrame, ShowLive, ShowPeople
 from .core.engine import Engine
 from .core.events import Imported, ImportFailed
 from .core.state import Problem
@@ -112,6 +112,10 @@ class SceneWork:
 
                 show_people(effect.arrays)
                 redraw()
+            case ShowLive():
+                from . import following
+
+                following.answered(effect)
             case ImportTake():
                 self._close_preview()
                 self._end_slices()

@@ -17,11 +17,11 @@ from typing import Any
 import bpy
 from hmdiff_wire.errors import HmdiffError
 
-from . import corrections, preferences, queue_view
+from . import corrections, following, preferences, queue_view
 from .core import cost as costs
 from .core import locate, setup_place
 from .core.engine import Engine
-from .core.events import BackendLooked, Event, SourceClosed
+from .core.events import BackendLooked, DragEnded, DragMoved, Event, SourceClosed
 from .core.journal import Journal, left_behind, tidy
 from .core.setup_process import SetUpProcess
 from .core.state import ENDED, AppState, Backend, Job, Problem
@@ -44,6 +44,8 @@ MOVING = ("starting", "connecting", "stopping", "installing")
 BUSY_INTERVAL, WAITING_INTERVAL, IDLE_INTERVAL = 0.01, 0.05, 0.25
 
 _session: Session | None = None
+_resting = False
+"""The timer will not come round soon."""
 _look: Look | None = None
 
 
@@ -127,6 +129,14 @@ def dispatch(event: Event) -> None:
     wake()
 
 
+def drag(event: DragMoved | DragEnded) -> None:
+    """As ``dispatch``, for what comes with every move of the mouse: no panel shows it."""
+    engine = get().engine
+    engine.dispatch(event)
+    if engine.state.drag is not None and engine.state.drag.sent:
+        wake()
+
+
 def show_hypothesis(root: Any, hypothesis: int) -> None:
     """Begin to show a hypothesis (0..N-1) or -1, the estimate."""
     get().work.show_hypothesis(root, hypothesis)
@@ -195,6 +205,11 @@ def report() -> str:
 
 
 def wake() -> None:
+    """The next tick comes soon."""
+    global _resting
+    if _resting and bpy.app.timers.is_registered(_on_timer):
+        bpy.app.timers.unregister(_on_timer)
+    _resting = False
     if not bpy.app.timers.is_registered(_on_timer):
         bpy.app.timers.register(_on_timer, first_interval=BUSY_INTERVAL, persistent=True)
 
@@ -217,11 +232,15 @@ def pump() -> float | None:
 
 def _on_timer() -> float | None:
     """Blender drops a timer that raises, and with it the run: better a tick lost."""
+    global _resting
+    _resting = False  # it must not be taken out while it runs
     try:
-        return pump()
+        interval = pump()
     except Exception as error:
         log(error)
-        return IDLE_INTERVAL
+        interval = IDLE_INTERVAL
+    _resting = interval == IDLE_INTERVAL
+    return interval
 
 
 class Session:
@@ -247,6 +266,7 @@ class Session:
         self.engine.tick()
         if corrections.waits():
             corrections.submit_next()
+        following.settle()
         asked = queue_view.step(self.engine.state)
         if asked is not None:
             self.engine.dispatch(asked)
@@ -262,7 +282,7 @@ class Session:
             redraw()
         self.work.note("tick", began)
         self._last_tick = time.perf_counter()
-        if self.work.busy:
+        if self.work.busy or (after.drag is not None and after.drag.sent):
             return BUSY_INTERVAL
         if asked or after.active_job is not None or after.backend.phase in MOVING:
             return WAITING_INTERVAL

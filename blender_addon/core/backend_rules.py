@@ -11,7 +11,7 @@ from hmdiff_wire.errors import HmdiffError
 from hmdiff_wire.messages import Error, Hello, Message, Welcome
 from hmdiff_wire.version import check_version
 
-from . import job_rules
+from . import job_rules, live_rules
 from .effects import CloseClient, Effect, OpenClient, Send, StartProcess, StopProcess
 from .state import AppState, Backend, Problem
 
@@ -96,7 +96,7 @@ def message(state: AppState, message: Message) -> Step:
             return _give_up(state, problem)
         if not message.job:
             return replace(state, notice=problem), ()
-    return job_rules.receive(state, message)
+    return live_rules.receive(state, message) or job_rules.receive(state, message)
 
 
 def advance(state: AppState, now: float) -> AppState:

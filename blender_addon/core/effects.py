@@ -83,6 +83,16 @@ class ShowPeople:
     arrays: Mapping[str, NDArray[Any]]
 
 
+@dataclass(frozen=True, eq=False)
+class ShowLive:
+    """Where the body would be, of a drag that goes on; index, arrays: as in FrameResult, ``vertices`` among them."""
+
+    job_id: str
+    drag: str
+    index: int
+    arrays: Mapping[str, NDArray[Any]]
+
+
 @dataclass(frozen=True)
 class ImportTake:
     """Put the take in the preview's place and answer with Imported or ImportFailed. complete: all frames are in it."""
@@ -100,6 +110,6 @@ class DropPreview:
     job_id: str
 
 
-SceneEffect = BeginPreview | ShowFrame | ShowPeople | ImportTake | DropPreview
+SceneEffect = BeginPreview | ShowFrame | ShowPeople | ShowLive | ImportTake | DropPreview
 EngineEffect = StartProcess | StopProcess | StartSetUp | StopSetUp | OpenClient | CloseClient | Send
 Effect = EngineEffect | SceneEffect

@@ -23,6 +23,7 @@ from .effects import (
     SceneEffect,
     Send,
     ShowFrame,
+    ShowLive,
     StartProcess,
     StartSetUp,
     StopProcess,
@@ -130,6 +131,9 @@ class Engine:
             kept = [one for one in self.scene_work if one.job_id != effect.job_id]
             self.scene_work.clear()
             self.scene_work.extend(kept)
+        elif isinstance(effect, ShowLive):  # an older one that nobody has looked at is of no use
+            for old in [one for one in self.scene_work if isinstance(one, ShowLive)]:
+                self.scene_work.remove(old)
         elif isinstance(effect, ShowFrame) and self._unshown() >= MOST_UNSHOWN:
             self.scene_work.remove(next(one for one in self.scene_work if isinstance(one, ShowFrame)))
         self.scene_work.append(effect)

@@ -27,6 +27,24 @@ class CancelAsked:
 
 
 @dataclass(frozen=True)
+class DragMoved:
+    """A joint is dragged, and here it is now. drag: new for every drag, as RunAsked's job_id but of at most 50
+    characters; source, options: of the refine job that tells where the body is then, and writes nothing.
+    """
+
+    drag: str
+    source: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DragEnded:
+    """The joint was let go, or the drag given up."""
+
+    drag: str
+
+
+@dataclass(frozen=True)
 class StartAsked:
     """The user wants the backend started."""
 
@@ -136,5 +154,5 @@ class AddonClosed:
 Event = (
     RunAsked | CancelAsked | StartAsked | StopAsked | SetUpAsked | BackendLooked | SetUpProgressed | SetUpEnded
     | Dismissed | NoBackend | ProcessReady | ProcessEnded | MessageIn | Tick | Imported | ImportFailed | SourceClosed
-    | AddonClosed
+    | AddonClosed | DragMoved | DragEnded
 )  # fmt: skip

@@ -143,13 +143,33 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Drag:
+    """A joint that is being dragged, and what the backend is asked meanwhile. id: new for every drag, as a job's;
+    source, options: of the refine job that tells where the body is with the newest place; fresh: that place was not
+    asked about yet; sent: id of the job that is on its way, "" for none; count: how many were sent; broken: one has
+    failed, so no more are.
+    """
+
+    id: str
+    source: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fresh: bool = False
+    sent: str = ""
+    count: int = 0
+    broken: bool = False
+
+
+@dataclass(frozen=True)
 class AppState:
-    """job: the current or the last one; notice: something said in passing, until it is dismissed."""
+    """job: the current or the last one; notice: something said in passing, until it is dismissed; drag: None while no
+    joint is dragged, or where the body is not to follow.
+    """
 
     backend: Backend = field(default_factory=Backend)
     job: Job | None = None
     now: float = 0.0
     notice: Problem | None = None
+    drag: Drag | None = None
 
     @property
     def condition(self) -> str:

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from hmdiff_wire.messages import Cancel, Shutdown
 
-from . import backend_rules, job_rules, setup_rules
+from . import backend_rules, job_rules, live_rules, setup_rules
 from .effects import CloseClient, DropPreview, Effect, Send, StopProcess, StopSetUp
 from .events import (
     AddonClosed,
     BackendLooked,
     CancelAsked,
     Dismissed,
+    DragEnded,
+    DragMoved,
     Event,
     Imported,
     ImportFailed,
@@ -38,7 +40,7 @@ BUSY = Problem("job.busy", "A run is already going on.", "Wait for it or cancel 
 
 def transition(state: AppState, event: Event) -> Step:
     """The state after ``event`` and what is to be done, in this order. Defined for every pair, raises nothing."""
-    return _let_go(*_decide(state, event))
+    return _let_go(*live_rules.go_on(*_decide(state, event)))
 
 
 def _decide(state: AppState, event: Event) -> Step:
@@ -47,6 +49,10 @@ def _decide(state: AppState, event: Event) -> Step:
             return _run(state, event)
         case CancelAsked(force):
             return job_rules.cancel(state, force)
+        case DragMoved():
+            return live_rules.moved(state, event)
+        case DragEnded():
+            return live_rules.ended(state, event)
         case StartAsked():
             return backend_rules.start(state)
         case StopAsked():
@@ -133,10 +139,11 @@ def _dismiss(state: AppState) -> AppState:
 
 
 def _source_closed(state: AppState) -> Step:
+    state, effects = live_rules.forget(state)
     job = state.active_job
     if job is not None and not job.request.in_scene:  # of the queue, which is of no file
-        return replace(state, notice=None), ()
-    return replace(state, job=None, notice=None), _abandon(state)
+        return replace(state, notice=None), effects
+    return replace(state, job=None, notice=None), (*effects, *_abandon(state))
 
 
 def _addon_closed(state: AppState) -> Step:

@@ -9,10 +9,10 @@ import bpy
 from bpy.props import FloatVectorProperty, StringProperty
 from hmdiff_wire.errors import HmdiffError
 
-from .. import corrections, session
+from .. import corrections, following, session
 from ..overlays import joints
 from ..overlays.joints import Handle, Joints
-from ..scene import stored_edits
+from ..scene import clips, naming, stored_edits
 from .base import Speaking
 from .picker import Idle, frames_meant, here, whole_clip
 
@@ -47,6 +47,11 @@ def _edit(found: Joints, name: str, **values: Any) -> dict[str, Any]:
     return {"frame": found.frame, "track_id": found.track, "joint": f"landmark:{name}", **values}
 
 
+def _placed(found: Joints, name: str, place: tuple[float, float]) -> dict[str, Any]:
+    """The joint is here. place: px of the picture."""
+    return _edit(found, name, x=float(place[0]), y=float(place[1]), confidence=1.0)
+
+
 class HMDIFF_OT_move_keypoint(Idle, bpy.types.Operator):
     """Say where in the picture a joint is; the body follows"""
 
@@ -60,7 +65,7 @@ class HMDIFF_OT_move_keypoint(Idle, bpy.types.Operator):
     def work(self, context: Any) -> set[str]:
         root, found, _ = _handle(context, self.name)
         x, y = self.place
-        edit = _edit(found, self.name, x=float(x), y=float(y), confidence=1.0)
+        edit = _placed(found, self.name, (x, y))
         context.window_manager.hmdiff_work.joint = self.name
         correct(context, root, [edit], f"move {words(self.name)}")
         return {"FINISHED"}
@@ -104,8 +109,10 @@ class HMDIFF_OT_drag_keypoint(Speaking, bpy.types.Operator):
         if found is None or seen is None or session.is_importing():
             return {"CANCELLED"}
         self._start = (event.mouse_region_x, event.mouse_region_y)
-        self._look, self._moved = seen, False
+        self._look, self._moved, self._found = seen, False, found
         context.window_manager.hmdiff_work.joint = self.name
+        root = next(item for item in clips.roots() if item[naming.CLIP] == found.clip)
+        following.begin(context, root, found.frame, found.track, f"landmark:{self.name}")
         context.window_manager.modal_handler_add(self)
         context.area.header_text_set(
             f"{words(self.name).capitalize()}: release where it is; Esc or right click: leave it"
@@ -118,19 +125,26 @@ class HMDIFF_OT_drag_keypoint(Speaking, bpy.types.Operator):
             self._moved = self._moved or max(abs(where[0] - self._start[0]), abs(where[1] - self._start[1])) > 2
             x, y = self._look.to_picture(where)
             joints.dragged[:] = [Handle(self.name, x, y, 1.0, "pending")]
+            if self._moved:
+                following.moved(_placed(self._found, self.name, (x, y)))
             context.area.tag_redraw()
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
             self._end(context)
-            if self._moved:
+            if not self._moved:
+                return {"CANCELLED"}
+            try:
                 return bpy.ops.hmdiff.move_keypoint(name=self.name, place=self._look.to_picture(where))
-            return {"CANCELLED"}
+            finally:
+                following.settle()  # where nothing was asked for
         elif event.type in ("ESC", "RIGHTMOUSE"):
+            self._moved = False
             self._end(context)
             return {"CANCELLED"}
         return {"RUNNING_MODAL"}
 
     def _end(self, context: Any) -> None:
         joints.dragged.clear()
+        following.end(kept=self._moved)
         context.area.header_text_set(None)
         context.area.tag_redraw()
 

@@ -31,3 +31,4 @@ def draw_preferences(layout: Any, context: Any, preferences: Any) -> None:
     column.prop(preferences, "backend", text="Made by hand")
     column.prop(preferences, "takes")
     column.prop(preferences, "shape_keys")
+    column.prop(preferences, "follow_drags")

@@ -10,6 +10,8 @@ from hmdiff_blender_core.events import (
     BackendLooked,
     CancelAsked,
     Dismissed,
+    DragEnded,
+    DragMoved,
     Event,
     Imported,
     ImportFailed,
@@ -27,7 +29,7 @@ from hmdiff_blender_core.events import (
     Tick,
 )
 from hmdiff_blender_core.setup_rules import NOT_INSTALLED
-from hmdiff_blender_core.state import BACKEND_PHASES, JOB_PHASES, AppState, Backend, Job, Problem, Request
+from hmdiff_blender_core.state import BACKEND_PHASES, JOB_PHASES, AppState, Backend, Drag, Job, Problem, Request
 from hmdiff_wire.messages import (
     Accepted,
     Attached,
@@ -58,6 +60,11 @@ PHOTO = Request("pose", "/clips/photo.jpg")
 PEOPLE = Request("people", "/clips/walk.mp4")
 AGAIN = Request("animate", "/clips/walk.mp4", take="/clips/walk.take", resume=True)
 QUEUED = Request("animate", "/clips/run.mp4", {"preset": "preview"}, "/clips/run.take", label="run", in_scene=False)
+LIVE = {"refine_qualities": ["live", "fast"]}
+"""Of a backend that answers drags."""
+ASK = {"edits": [{"frame": 3, "track_id": 0, "joint": "left_wrist", "x": 9.0, "y": 8.0}], "write": False}
+DRAG = Drag("drag", "/clips/walk.take", ASK)
+ASKED = replace(DRAG, sent="drag-4", count=5)
 KNOWN = ("unknown", "token", "exists", "other")
 
 
@@ -96,8 +103,10 @@ CHOICES: list[Event] = [
     Tick(1000.0, listening=False), SourceClosed(), AddonClosed(), SetUpAsked(online=True), SetUpAsked(online=False),
     SetUpAsked(online=True, anew=True), SetUpProgressed("Fetching torch", 0.4, 30.0), SetUpEnded(None),
     SetUpEnded(BROKE_OFF), NoBackend(NOT_INSTALLED), BackendLooked(None), BackendLooked(NOT_INSTALLED),
+    DragMoved("drag", "/clips/walk.take", ASK), DragMoved("drag", "/clips/walk.take", {**ASK, "edits": []}),
+    DragMoved("other", "/clips/walk.take", ASK), DragEnded("drag"), DragEnded("other"),
 ]  # fmt: skip
-JOB_IDS = ("one", "stranger")
+JOB_IDS = ("one", "stranger", ASKED.sent)
 
 
 def events(job_ids: tuple[str, ...] = JOB_IDS) -> list[Event]:
@@ -108,9 +117,24 @@ def events(job_ids: tuple[str, ...] = JOB_IDS) -> list[Event]:
     return found
 
 
+def _works(job: Job | None) -> bool:
+    return job is not None and job.active
+
+
 def all_states() -> list[AppState]:
-    """Every phase of the backend (ours, attached, silent) with every phase of every kind of job, fresh or not."""
+    """Every phase of the backend (ours, attached, silent) with every phase of every kind of job, fresh or not, and with
+    drags that have asked, are to ask, or must not.
+    """
     found: list[AppState] = []
+    for phase in BACKEND_PHASES:
+        for capabilities in ({}, LIVE):
+            backend = Backend(phase, None, 1.0, 1.0, capabilities, False, READY)
+            jobs = [None, *(Job("one", CLIP, job_phase, take="/clips/one.take") for job_phase in JOB_PHASES)]
+            for drag in (DRAG, replace(DRAG, fresh=True), replace(DRAG, fresh=True, broken=True)):
+                found += [AppState(backend, job, 2.0, drag=drag) for job in jobs]
+            if phase == "ready":
+                asked = [ASKED, replace(ASKED, fresh=True)]
+                found += [AppState(backend, job, 2.0, drag=drag) for drag in asked for job in jobs if not _works(job)]
     for phase in BACKEND_PHASES:
         problem = PROBLEM if phase in ("failed", "absent") else None
         for attached, since in ((False, 1.0), (True, 1.0), (False, -100.0), (True, -100.0), (False, -6.0)):

@@ -9,7 +9,7 @@ import bpy
 from hmdiff_wire.errors import HmdiffError
 
 from ..core.source import Footage
-from ..scene.footage import exif_orientation, footage_file
+from ..scene.footage import EXIF_TURNS, exif_orientation, footage_file, lay_upright
 from .pixels import Look, look_of
 
 NAME = "HMDiff footage"
@@ -39,17 +39,19 @@ def begin(space: Any, scene: Any, footage: Footage, first: int) -> Stage:
         raise HmdiffError("input.not_shown", f"Blender cannot show {path.name}.", "Use Find People instead.") from error
     if footage.job_kind == "animate" and footage.count is not None:
         image.source = "SEQUENCE"
-    if not all(image.size) or exif_orientation(path) != 1:
-        raise HmdiffError("input.not_shown", f"Blender shows {path.name} otherwise.", "Use Find People instead.")
+    if not all(image.size):
+        raise HmdiffError("input.not_shown", f"Blender cannot show {path.name}.", "Use Find People instead.")
+    turn, mirrored = EXIF_TURNS[
+        1 if footage.job_kind == "animate" and footage.count is None else exif_orientation(path)
+    ]
+    size = (image.size[1], image.size[0]) if turn % 180 else (image.size[0], image.size[1])
     data = bpy.data.cameras.new(NAME)
     data.sensor_fit, data.sensor_width, data.lens = "HORIZONTAL", SENSOR, LENS
     data.clip_start, data.clip_end = 0.001, 0.002  # nothing but the footage
     data.show_background_images = True
     shown = data.background_images.new()
     shown.image, shown.alpha, shown.display_depth = image, 1.0, "BACK"
-    render = scene.render
-    shape = (render.resolution_x * render.pixel_aspect_x) / (render.resolution_y * render.pixel_aspect_y)
-    shown.frame_method = "CROP" if shape > image.size[0] / image.size[1] else "FIT"
+    lay_upright(shown, turn, mirrored, size, scene)
     if footage.job_kind == "animate":
         user = shown.image_user
         user.frame_start, user.frame_duration = scene.frame_current, 1_000_000
@@ -59,7 +61,7 @@ def begin(space: Any, scene: Any, footage: Footage, first: int) -> Stage:
     scene.collection.objects.link(item)
     view = space.region_3d
     stage = Stage(
-        item.name, (image.size[0], image.size[1]), view.view_perspective, space.use_local_camera,
+        item.name, size, view.view_perspective, space.use_local_camera,
         space.camera.name if space.camera is not None else "", view.view_rotation.copy(), view.view_location.copy(),
         view.view_distance,
     )  # fmt: skip

@@ -113,24 +113,31 @@ def first_picture(path: Path) -> Path | None:
 
 def _fit(footage: Any, path: Path, take: Take, scene: Any) -> None:
     """Make the upright picture's width the sensor's width, whatever shape the scene renders in."""
-    render, header = scene.render, take.header
-    shape = (render.resolution_x * render.pixel_aspect_x) / (render.resolution_y * render.pixel_aspect_y)
-    footage.frame_method = "CROP" if shape > header.width / header.height else "FIT"
+    header = take.header
     if header.source_kind == "video":
         turn, mirrored = (0 if _turned_by_blender(footage.image, take) else header.rotation % 360), False
     else:
         turn, mirrored = EXIF_TURNS[exif_orientation(path)]
+    lay_upright(footage, turn, mirrored, (header.width, header.height), scene)
+
+
+def lay_upright(footage: Any, turn: int, mirrored: bool, size: tuple[int, int], scene: Any) -> None:
+    """Turn a background as ``EXIF_TURNS`` says and let its upright width be the sensor's. size: upright, in pixels."""
+    width, height = size
+    render = scene.render
+    shape = (render.resolution_x * render.pixel_aspect_x) / (render.resolution_y * render.pixel_aspect_y)
+    footage.frame_method = "CROP" if shape > width / height else "FIT"
     footage.rotation = -math.radians(turn)  # Blender turns a background clockwise
     if turn % 180:
         # Blender fits the picture as it is stored and turns it afterwards, so its height must become the width.
         footage.frame_method = "FIT"
-        footage.scale = max(header.height / header.width, shape)
+        footage.scale = max(height / width, shape)
         footage.use_flip_y = mirrored
     else:
         footage.use_flip_x = mirrored
-        width, height = footage.image.size
-        if width and height:  # videos with pixels that are not square
-            footage.image.display_aspect[0] = (header.width / header.height) / (width / height)
+        stored = footage.image.size
+        if stored[0] and stored[1]:  # videos with pixels that are not square
+            footage.image.display_aspect[0] = (width / height) / (stored[0] / stored[1])
 
 
 def _turned_by_blender(image: Any, take: Take) -> bool:

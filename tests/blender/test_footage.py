@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
 from blender_look import go_to
 from blender_takes import Clip
+from hmdiff_blender.core.source import resolve
+from hmdiff_blender.overlays import stage
 from hmdiff_blender.scene.build import BuildOptions, build_scene
 from hmdiff_blender.scene.footage import EXIF_TURNS, exif_orientation
+from mathutils import Quaternion, Vector
 
 OWN = BuildOptions(own_scene=True, hypotheses=0)
 SIZE = (64, 48)
@@ -111,6 +115,20 @@ def test_a_photo_turned_by_exif_fills_the_upright_frame(make_take, tmp_path):
     write_jpeg(tmp_path / "p.jpg", 6, ">")
     footage = build_scene(take, OWN).footage
     assert np.isclose(footage.rotation, np.radians(-270)) and np.isclose(footage.scale, 64 / 48)
+
+
+def test_boxes_are_drawn_on_the_upright_picture(tmp_path):
+    path = write_jpeg(tmp_path / "p.jpg", 6, ">")
+    view = SimpleNamespace(
+        view_perspective="PERSP", view_rotation=Quaternion(), view_location=Vector(), view_distance=2.0
+    )
+    space = SimpleNamespace(region_3d=view, use_local_camera=False, camera=None)
+    kept = set(bpy.data.objects), set(bpy.data.images)
+    shown = stage.begin(space, bpy.context.scene, resolve("FILE", str(path)), 1)
+    footage = bpy.data.objects[shown.camera].data.background_images[0]
+    assert shown.size == SIZE[::-1] and np.isclose(footage.rotation, np.radians(-270))
+    stage.end(shown, space)
+    assert view.view_perspective == "PERSP" and (set(bpy.data.objects), set(bpy.data.images)) == kept
 
 
 @pytest.mark.parametrize("pattern", ["", "shot_####.png", "shot_%04d.png", "shot_*.png"])

@@ -27,8 +27,10 @@ def work_on(found: dict[str, Any]) -> Script:
     session, naming, clips = module("session"), module("scene.naming"), module("scene.clips")
     scene, work = bpy.context.scene, bpy.context.window_manager.hmdiff_work
     scene.render.fps = 30
+    scene.hmdiff.filepath = str(steps.HERE / "turned.jpg")
+    yield from boxes(found, "0-boxes-turned")
     scene.hmdiff.filepath = str(steps.CLIP)
-    yield from boxes(found)
+    yield from boxes(found, "0-boxes")
     scene.hmdiff.use_range, scene.hmdiff.first, scene.hmdiff.last = True, FIRST, LAST
     act(bpy.ops.hmdiff.run)
     yield lambda: session.state().active_job is None and session.state().job is not None
@@ -129,7 +131,7 @@ def work_on(found: dict[str, Any]) -> Script:
     found["longest_ms"] = {what: round(1e3 * spent, 1) for what, spent in session.get().work.longest.items()}
 
 
-def boxes(found: dict[str, Any]) -> Script:
+def boxes(found: dict[str, Any], name: str) -> Script:
     """Draw a box around the person, with a real mouse; then everybody again."""
     objects, images = set(bpy.data.objects.keys()), set(bpy.data.images.keys())
     area, _ = steps.view()
@@ -143,12 +145,12 @@ def boxes(found: dict[str, Any]) -> Script:
     middle = region.x + region.width / 2, region.y + region.height / 2
     yield from drag(middle[0] + 30, middle[1] + 150, 120, -300)
     yield 1.0
-    picture("0-boxes")
+    picture(name)
     subprocess.run(["xdotool", "key", "Return"], check=True)
     yield 1.0
     people = bpy.context.window_manager.hmdiff.people
     expect(len(people) == 1 and people[0].box[3] - people[0].box[1] > 50, "a box was drawn")
-    found["box"] = [round(value) for value in people[0].box]
+    found[name] = [round(value) for value in people[0].box]
     left = set(bpy.data.objects.keys()) - objects, set(bpy.data.images.keys()) - images
     expect(left == (set(), set()), f"nothing of it stays in the file: {left}")
     bpy.context.scene.hmdiff.people = "all"

@@ -1,4 +1,4 @@
-"""A photo and clips of 300 and 1,000 frames, made of the clip that ships: `footage.py FOLDER`."""
+"""A photo, the same with turned pixels, and clips of 300 and 1,000 frames, of the clip that ships: `footage.py FOLDER`."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,11 @@ def main(folder: Path) -> None:
         rate = stream.average_rate
         pictures = [frame.to_ndarray(format="rgb24") for frame in source.decode(stream)]
     there_and_back = [*pictures, *pictures[-2:0:-1]]
-    Image.fromarray(pictures[40]).save(folder / "photo.jpg", quality=92)
+    upright = Image.fromarray(pictures[40])
+    upright.save(folder / "photo.jpg", quality=92)
+    mark = Image.Exif()
+    mark[0x0112] = 6  # as a telephone held upright stores it
+    upright.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", quality=92, exif=mark)
     for name, frames in CLIPS.items():
         with av.open(str(folder / name), "w") as target:
             out = target.add_stream("libx264", rate=rate)

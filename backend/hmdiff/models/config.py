@@ -109,8 +109,8 @@ SPEEDS: dict[str, SamplerConfig] = {
     "quality": replace(DEFAULT.sampler, steps=10, hypotheses=25),
     "thorough": replace(DEFAULT.sampler, steps=PAPER.sampler.steps, hypotheses=PAPER.sampler.hypotheses),
 }
-"""What the user picks: the default model run quickly, well, with all of the paper's samples, or with all of its steps too. Exact
-sampling needs few steps: 4 give the same spread and the same errors as 6 or 10 (measured)."""
+"""What the user picks: the default model run quickly, well, with all of the paper's samples, or with its steps too.
+Exact sampling needs few steps: 4 give the same spread and the same errors as 6 or 10 (measured)."""
 
 
 def config_to_dict(config: HMDiffConfig) -> dict[str, Any]:

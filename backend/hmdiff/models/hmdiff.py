@@ -201,9 +201,7 @@ class HMDiff(nn.Module):
             out = self._denoise(flat, k, context, around)
         return to_x0(out.float(), flat, bar, self.config.prediction).unflatten(0, (batch, n))
 
-    def _denoise(
-        self, noisy: Tensor, k: Tensor, context: ImageContext, around: tuple[Tensor, Tensor] | None
-    ) -> Tensor:
+    def _denoise(self, noisy: Tensor, k: Tensor, context: ImageContext, around: tuple[Tensor, Tensor] | None) -> Tensor:
         """g of all hypotheses; a few at a time where a processor's caches hold no more."""
         if noisy.device.type != "cpu" or torch.is_grad_enabled() or len(noisy) <= CACHED:
             return self.denoiser(noisy, k, context, around)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hmdiff.server.priority import NICENESS
 from hmdiff_wire.messages import (
     Accepted,
     Cancel,
@@ -314,6 +315,18 @@ def test_it_ends_with_the_program_that_started_it(start):
         assert backend.process.poll() is None
         blender.kill()
     assert backend.process.wait(60) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="niceness is of other systems")
+@pytest.mark.parametrize("belongs", [True, False])
+def test_what_computes_for_a_program_with_a_window_steps_back(start, connect, belongs):
+    backend = start(*(("--parent-pid", str(os.getpid())) if belongs else ()))
+    client = connect(backend)
+    client.submit()
+    done, _ = client.until(JobDone)
+    worker = int(done.notes[0].split()[1])
+    lower = os.getpriority(os.PRIO_PROCESS, worker) - os.getpriority(os.PRIO_PROCESS, backend.process.pid)
+    assert lower == (NICENESS if belongs else 0)
 
 
 def test_a_worker_that_cannot_start_says_why_to_each_job(start, connect):

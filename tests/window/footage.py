@@ -1,4 +1,4 @@
-"""A photo, the same with turned pixels, and clips of 300 and 1,000 frames, of the clip that ships: `footage.py FOLDER`."""
+"""A photo, the same one turned, and clips of 300 and 1,000 frames, made of the clip that ships: `footage.py FOLDER`."""
 
 import sys
 from pathlib import Path

@@ -63,7 +63,8 @@ class Server:
         self._clients = Clients(self._socket)
         self._background = Background(self._context)
         self._uploads = Uploads(settings.uploads)
-        workers = [WorkerProcess(self._context, settings.jobs, device) for device in settings.devices]
+        gentle = settings.parent_pid is not None  # that program has a window which must not stutter
+        workers = [WorkerProcess(self._context, settings.jobs, device, gentle) for device in settings.devices]
         self._jobs = JobQueue(self._clients, workers, on_ended=lambda job: self._uploads.release(job.name))
         self._listeners = Listeners()
         self._requests = Requests(

@@ -32,6 +32,7 @@ from .contract import JobFunction, JobHooks, JobOutcome, JobRequest, WarmUp
 from .failures import as_error
 from .feed import pushed_frames
 from .link import Link
+from .priority import step_back
 from .worker_process import TOKEN_VARIABLE
 
 PROGRESS_SECONDS = 0.1
@@ -75,7 +76,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--jobs", required=True, metavar="MODULE:FUNCTION")
     parser.add_argument("--device", required=True)
+    parser.add_argument("--gentle", action="store_true")
     args = parser.parse_args()
+    if args.gentle:
+        step_back()
     # Ctrl-C reaches the whole terminal; the server decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_server, daemon=True).start()

@@ -28,16 +28,18 @@ class WorkerProcess:
 
     It talks over a loopback socket with a token of its own generation, which only it is told, so that nothing of a
     dead one or of another program is believed. Its stdin is a pipe that closes with the server, however that ends.
-    failed_at: when it last did not start, 0.0 for never.
+    failed_at: when it last did not start, 0.0 for never. gentle: other programs go first.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], jobs: str, device: str) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], jobs: str, device: str, gentle: bool = False) -> None:
         self.device = device
         self.state: WorkerState = "none"
         self.failed_at = 0.0
         self.socket = new_router(context, LIMITS.array_bytes)
         self._port = bind(self.socket, HOST, 0)
         self._command = [sys.executable, "-m", "hmdiff.server.worker", "--jobs", jobs, "--device", device]
+        if gentle:
+            self._command.append("--gentle")
         self._process: subprocess.Popen[bytes] | None = None
         self._identity = b""
         self._token = ""

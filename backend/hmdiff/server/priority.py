@@ -15,8 +15,8 @@ _BELOW_NORMAL = 0x4000
 def step_back() -> None:
     """Give this process a lower priority. What the system refuses is left as it is: it is a courtesy.
 
-    Linux weighs sessions before it weighs their processes, so niceness alone would change nothing towards Blender, which
-    runs in another one. The session is ours to slow down only where the server leads it.
+    Linux weighs sessions before it weighs their processes, so niceness alone would change nothing towards Blender,
+    which runs in another one. The session is ours to slow down only where the server leads it.
     """
     with suppress(OSError, AttributeError):
         if sys.platform == "win32":

@@ -30,6 +30,12 @@ ROOT_MOTIONS = (
     ("ROOT", "Root bone", "The travel along the ground goes to the rig's topmost bone, as game engines want it"),
     ("NONE", "On the spot", "No travel along the ground"),
 )
+PARTS = (
+    ("TRUNK", "Trunk", "Hips, spine, and the character's travel"),
+    ("HEAD", "Head", "Neck and head"),
+    ("ARMS", "Arms", "Shoulders, arms and hands"),
+    ("LEGS", "Legs", "Legs and feet"),
+)
 PLACES = (
     ("CLIP", "Clip", "The character stands where the clip's body stands, so that camera and footage fit"),
     ("CHARACTER", "Character", "The motion begins where the character stands"),
@@ -85,6 +91,10 @@ class HMDIFF_PG_character(bpy.types.PropertyGroup):
         name="Plant feet",
         description="Bend the legs so that feet stand where the body's feet stand. Off: legs point exactly as filmed",
     )
+    parts: EnumProperty(
+        name="Parts", items=PARTS, options={"ENUM_FLAG"}, default={part[0] for part in PARTS},
+        description="What the clip moves; all else goes on as in the character's own action",
+    )  # fmt: skip
     map_name: StringProperty(name="Map", description="Name of the bone map")
     bones: CollectionProperty(type=HMDIFF_PG_bone)
     active: IntProperty(options={"HIDDEN"})
@@ -126,7 +136,7 @@ def chosen_map(settings: Any) -> BoneMap:
 
 
 def options(settings: Any) -> Options:
-    return Options(settings.root_motion, settings.place, settings.size, settings.plant)
+    return Options(settings.root_motion, settings.place, settings.size, settings.plant, frozenset(settings.parts))
 
 
 CLASSES = (HMDIFF_PG_bone, HMDIFF_PG_character)

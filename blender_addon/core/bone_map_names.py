@@ -40,6 +40,10 @@ _FK = tuple(
     Switch(f"{limb}_parent.{side}", "IK_FK", 1.0) for limb in ("upper_arm", "thigh") for side in ("L", "R")
 ) + (Switch("torso", "neck_follow", 1.0), Switch("torso", "head_follow", 1.0))  # fmt: skip
 
+_ARP_SIDE = ("c_shoulder.#", "c_arm_fk.#", "c_forearm_fk.#", "c_hand_fk.#", "c_middle1.#", "c_thigh_fk.#", "c_leg_fk.#",
+             "c_foot_fk.#", "c_toes_fk.#")  # fmt: skip
+_ARP_FK = tuple(Switch(f"c_{end}_ik.{side}", "ik_fk_switch", 1.0) for end in ("hand", "foot") for side in "lr")
+
 KNOWN = (
     KnownRig(
         "Rigify",
@@ -47,6 +51,16 @@ KNOWN = (
         ("shoulder.#", "upper_arm_fk.#", "forearm_fk.#", "hand_fk.#", "f_middle.01.#", "thigh_fk.#", "shin_fk.#",
          "foot_fk.#", "toe_fk.#"),
         "L", "R", switches=_FK,
+    ),
+    KnownRig(
+        "Auto-Rig Pro",
+        ("", "c_root_master.x", "c_spine_01.x", "c_spine_02.x", "c_spine_03.x", "c_neck.x", "c_head.x"),
+        _ARP_SIDE, "l", "r", switches=_ARP_FK,
+    ),
+    KnownRig(
+        "Auto-Rig Pro, short spine",
+        ("", "c_root_master.x", "c_spine_01.x", "", "c_spine_02.x", "c_neck.x", "c_head.x"),
+        _ARP_SIDE, "l", "r", switches=_ARP_FK,
     ),
     KnownRig(
         "Rigify metarig",

@@ -57,7 +57,7 @@ class HMDIFF_OT_retarget(Speaking, bpy.types.Operator):
         source, bone_map = source_of(context), character.chosen_map(settings)
         target = target_of(context)
         if settings.mode == "LIVE":
-            retarget.follow(source, target, bone_map, settings.plant)
+            retarget.follow(source, target, bone_map, settings.plant, settings.parts)
             self.report({"INFO"}, f"{target.name} follows {source.name}")
         else:
             made = retarget.retarget(source, target, bone_map, character.options(settings))

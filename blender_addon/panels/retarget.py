@@ -34,6 +34,7 @@ class HMDIFF_PT_character(Tab, bpy.types.Panel):
             layout.prop(settings, "place")
             layout.prop(settings, "size")
         layout.prop(settings, "plant")
+        layout.row(align=True).prop(settings, "parts", expand=True)
         missing = [spoken(line.name) for line in settings.bones if line.name in NEEDED and not line.bone]
         if missing:
             paragraph(layout, context, f"The bone map has no bone for {', '.join(missing)}.", "ERROR")

@@ -68,6 +68,16 @@ def assign_action(owner: Any, action: Any) -> None:
         animation.action_slot = action.slots[0]
 
 
+def exchange_action(owner: Any, action: Any) -> None:
+    """Let ``owner`` play a copy of the action it plays, with the slot of the same name."""
+    animation = owner.animation_data
+    slot = getattr(animation, "action_slot", None)
+    name = slot.identifier if slot is not None else ""
+    assign_action(owner, action)
+    if name:
+        animation.action_slot = action.slots[name]
+
+
 def set_keys(fcurve: Any, frames: NDArray[Any], values: NDArray[Any], interpolation: str = "LINEAR") -> None:
     """Put keys (n,) at scene frames (n,) on an F-curve in one write, in place of those it has; frames must ascend."""
     count = len(frames)

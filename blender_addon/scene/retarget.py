@@ -4,6 +4,7 @@ constraints, ``pose`` puts one pose on the character at one frame.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..core.bone_maps import BoneMap
 from . import naming
 from .retarget_bake import set_pose, write_action
 from .retarget_live import link_live, unlink
+from .retarget_parts import PARTS, driven_bones, with_switches_of
 from .retarget_rig import Rig, read_rig
 from .retarget_solve import Options, leg_length, solve
 from .retarget_source import SourceMotion, read_source
@@ -35,26 +37,31 @@ class Retargeted:
 def retarget(source: Any, target: Any, bone_map: BoneMap, options: Options | None = None) -> Retargeted:
     """The motion of one of our armatures as one new action on the character.
 
-    Errors: those of ``read_source``, ``read_rig`` and ``solve``, ``retarget.linked``.
+    Of a character that gets only some parts, all else goes on as in the action it plays. Errors: those of
+    ``read_source``, ``read_rig`` and ``solve``, ``retarget.linked``, ``.no_parts``.
     """
+    options = options or Options()
     motion = read_source(source)
     rig = _rig(target, bone_map, source)
+    only = _only(rig, options.parts)
     solution = solve(motion, rig, options)
     unlink(target)
     name = f"{target.name} {source.name.replace(' armature', '')}"
-    action = write_action(target, name, motion.frames, rig, solution, bone_map)
+    action = write_action(target, name, motion.frames, rig, solution, with_switches_of(bone_map, options.parts), only)
     _refresh()
     return Retargeted(action, len(motion.frames), leg_length(rig) / motion.leg)
 
 
-def follow(source: Any, target: Any, bone_map: BoneMap, plant: bool = False) -> Retargeted:
-    """The character follows by constraints, until it is baked or unlinked. plant: as ``Options.plant``.
+def follow(
+    source: Any, target: Any, bone_map: BoneMap, plant: bool = False, parts: Collection[str] = PARTS
+) -> Retargeted:
+    """The character follows by constraints, until it is baked or unlinked. plant, parts: as in ``Options``.
 
     Errors: as ``retarget``.
     """
     motion = read_source(source)
     rig = _rig(target, bone_map, source)
-    link_live(source, motion, target, rig, bone_map, plant)
+    link_live(source, motion, target, rig, with_switches_of(bone_map, parts), plant, _only(rig, parts))
     _refresh()
     return Retargeted(None, len(motion.frames), leg_length(rig) / motion.leg)
 
@@ -123,6 +130,13 @@ def _locked(item: Any, detail: str) -> HmdiffError:
         "retarget.linked", f"{item.name} is linked from another file, and no override of it could be made.",
         "Make one with Object > Library Override > Make, then choose the override.", detail,
     )  # fmt: skip
+
+
+def _only(rig: Rig, parts: Collection[str]) -> frozenset[str] | None:
+    found = driven_bones(rig, parts)
+    if found is not None and not found:
+        raise HmdiffError("retarget.no_parts", "No part of the character is chosen.", "Tick trunk, head, arms or legs.")
+    return found
 
 
 def _rig(target: Any, bone_map: BoneMap, source: Any) -> Rig:

@@ -21,14 +21,23 @@ Channel = tuple[str, Array]
 """A data path and its values (n,k)."""
 
 
-def write_action(armature: Any, name: str, frames: Array, rig: Rig, solution: Solution, bone_map: BoneMap) -> Any:
-    """A new action with all keys, assigned to the character; the one it had stays in the file."""
+def write_action(
+    armature: Any, name: str, frames: Array, rig: Rig, solution: Solution, bone_map: BoneMap,
+    only: frozenset[str] | None = None,
+) -> Any:  # fmt: skip
+    """A new action with all keys, assigned to the character; the one it had stays in the file. only: bones to move,
+    everything else in the new action is a copy of the one it had."""
     animation = armature.animation_data or armature.animation_data_create()
-    if animation.action is not None:
-        animation.action.use_fake_user = True
-    animation.action = bpy.data.actions.new(name)
+    before = animation.action
+    if before is not None:
+        before.use_fake_user = True
+    if only is not None and before is not None:
+        compat.exchange_action(armature, before.copy())
+        animation.action.name = name
+    else:
+        animation.action = bpy.data.actions.new(name)
     set_switches(armature, bone_map)
-    for path, values, group in _channels(armature, rig, solution):
+    for path, values, group in _channels(armature, rig, solution, only):
         for index in range(values.shape[1]):
             compat.set_keys(compat.ensure_fcurve(armature, path, index, group), frames, values[:, index])
         _set(armature, path, values[0])
@@ -60,15 +69,19 @@ def travel_carrier(armature: Any, rig: Rig, solution: Solution) -> str | None:
     return above[-1].name if above else None
 
 
-def _channels(armature: Any, rig: Rig, solution: Solution) -> list[tuple[str, Array, str]]:
+def _channels(
+    armature: Any, rig: Rig, solution: Solution, only: frozenset[str] | None = None
+) -> list[tuple[str, Array, str]]:
     found = []
     for index, name in enumerate(rig.bones):
+        if only is not None and name not in only:
+            continue
         bone = armature.pose.bones[name]
         path = _path(name)
         found.append((*_rotation(path, bone, solution.rotations[:, index]), name))
         if index == solution.root:
             found.append((f"{path}.location", solution.location, name))
-    if np.abs(solution.travel).max() > 0:
+    if np.abs(solution.travel).max() > 0 and (only is None or rig.bones[solution.root] in only):
         found.append(_travel(armature, rig, solution))
     return found
 

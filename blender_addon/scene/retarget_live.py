@@ -30,13 +30,15 @@ FOLLOWS = "hmdiff_follows"
 
 
 def link_live(
-    source_armature: Any, source: SourceMotion, armature: Any, rig: Rig, bone_map: BoneMap, plant: bool = False
-) -> Any:
+    source_armature: Any, source: SourceMotion, armature: Any, rig: Rig, bone_map: BoneMap, plant: bool = False,
+    only: frozenset[str] | None = None,
+) -> Any:  # fmt: skip
     """Let the character follow; returns the helper. The character's own action is taken off, and stays in the file.
-    plant: bend the legs so that both ankles are where the body's are, to scale."""
+    plant: bend the legs so that both ankles are where the body's are, to scale. only: bones that follow; the others go
+    on with the character's action."""
     unlink(armature)
     helper = _helper(source_armature, source, armature, rig)
-    if armature.animation_data and armature.animation_data.action:
+    if only is None and armature.animation_data and armature.animation_data.action:
         armature.animation_data.action.use_fake_user = True
         armature.animation_data.action = None
     set_switches(armature, bone_map)
@@ -45,7 +47,7 @@ def link_live(
         copied |= {name: planted(name) for name in plant_legs(helper, armature, rig, copied)}
     helper.hide_viewport = helper.hide_render = True
     for index, name in enumerate(rig.bones):
-        if index in rig.between:
+        if index in rig.between or (only is not None and name not in only):
             continue
         bone = armature.pose.bones[name]
         bone.matrix_basis = Matrix()

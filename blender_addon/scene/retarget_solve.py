@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..core.bone_maps import ROOT
 from .retarget_legs import reach_ankle, smallest_turn
+from .retarget_parts import PARTS
 from .retarget_rig import Rig
 from .retarget_source import ANKLES, SourceMotion
 from .rotations import quaternions
@@ -41,12 +42,14 @@ class Options:
     """root_motion: "HIPS" (as filmed), "ROOT" (travel on the rig's own root bone ``root_bone``), "NONE" (on the spot).
     place: "CLIP" (stands where the clip's body stands) or "CHARACTER" (begins where the character stands).
     size: True scales the travel by leg length, so that feet do not slide; False keeps metres. plant: bend the legs so
-    that both ankles are where the body's are, to scale; False lets legs point exactly as the body's do."""
+    that both ankles are where the body's are, to scale; False lets legs point exactly as the body's do. parts: of
+    ``retarget_parts.PARTS``, what the clip moves."""
 
     root_motion: str = "HIPS"
     place: str = "CLIP"
     size: bool = True
     plant: bool = False
+    parts: frozenset[str] = frozenset(PARTS)
 
 
 @dataclass(frozen=True)

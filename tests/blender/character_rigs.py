@@ -53,10 +53,11 @@ def joints(pose: dict[str, tuple[float, float, float]]) -> dict[str, tuple[Vecto
 
 
 def character(kind: str) -> Any:
-    """An armature object with a mesh. kind: mixamo, unreal, unreal5, makehuman, game_engine, smpl or odd."""
+    """An armature object with a mesh. kind: mixamo, unreal, unreal5, makehuman, game_engine, smpl, odd or
+    auto_rig_pro."""
     item = {
         "mixamo": _mixamo, "unreal": _unreal, "unreal5": _unreal5, "makehuman": _makehuman, "game_engine": _game_engine,
-        "smpl": _smpl, "odd": _odd,
+        "smpl": _smpl, "odd": _odd, "auto_rig_pro": _auto_rig_pro,
     }[kind]()  # fmt: skip
     item.name = kind
     dress(item)
@@ -122,6 +123,24 @@ def _makehuman() -> Any:
             below = {"upperarm": "lowerarm01", "lowerarm": "wrist", "upperleg": "lowerleg01", "lowerleg": "foot"}[limb]
             _insert(item, f"{limb}01.{side}", f"{below}.{side}", [f"{limb}02.{side}"])
         _insert(item, "root", f"upperleg01.{side}", [f"pelvis.{side}"])
+    return item
+
+
+def _auto_rig_pro() -> Any:
+    """The names of its FK controls in a plain chain, and its switches; the product itself is not here to be tried."""
+    names = {
+        "pelvis": "c_root_master.x", "spine1": "c_spine_01.x", "spine2": "c_spine_02.x", "spine3": "c_spine_03.x",
+        "neck": "c_neck.x", "head": "c_head.x", "collar": "c_shoulder", "shoulder": "c_arm_fk", "elbow": "c_forearm_fk",
+        "wrist": "c_hand_fk", "hand": "c_middle1", "hip": "c_thigh_fk", "knee": "c_leg_fk", "ankle": "c_foot_fk",
+        "foot": "c_toes_fk",
+    }  # fmt: skip
+    item = _armature(
+        joints(A_POSE), lambda joint: _named(joint, names, "l", "r", "{part}.{side}"), "along", root="c_traj"
+    )
+    for side in "lr":
+        for limb, end in (("c_forearm_fk", "hand"), ("c_leg_fk", "foot")):
+            _insert(item, f"{limb}.{side}", f"c_{end}_fk.{side}", [f"c_{end}_ik.{side}"])
+            item.pose.bones[f"c_{end}_ik.{side}"]["ik_fk_switch"] = 0.0
     return item
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import bpy
@@ -30,7 +31,7 @@ CLIP = Clip(times=tuple(np.arange(8) / 25), hypotheses=1)
 MAPS = {
     "mixamo": "Mixamo", "unreal": "Unreal mannequin", "unreal5": "Unreal 5 mannequin", "makehuman": "MakeHuman",
     "game_engine": "Unreal mannequin", "smpl": "SMPL", "odd": "By names", "metarig": "Rigify metarig",
-    "rigify": "Rigify",
+    "rigify": "Rigify", "auto_rig_pro": "Auto-Rig Pro",
 }  # fmt: skip
 
 
@@ -140,6 +141,72 @@ def test_a_bake_is_one_action_with_a_key_where_the_clip_has_one(make_take):
     assert sum("location" in curve.data_path for curve in curves) == 3
     fingers = [curve for curve in curves if "Middle" in curve.data_path]
     assert len(fingers) == 8  # our hand joints turn too
+
+
+def played(item) -> dict[tuple[str, int], list[tuple[float, ...]]]:
+    return {
+        (curve.data_path, curve.array_index): [tuple(point.co) for point in curve.keyframe_points]
+        for curve in compat.iter_fcurves(item)
+    }
+
+
+def own_action(body, rig, bone_map: BoneMap) -> None:
+    """Something the character plays already: the clip's motion, five frames later."""
+    retarget.retarget(body, rig, bone_map)
+    for curve in compat.iter_fcurves(rig):
+        for point in curve.keyframe_points:
+            point.co.x += 5
+        curve.update()
+
+
+@pytest.mark.parametrize("kind", ["mixamo", "rigify"])
+def test_some_parts_alone_leave_the_others_as_they_were(make_take, kind):
+    body, rig = body_of(make_take), made(kind)
+    bone_map = automatic(rig)
+    own_action(body, rig, bone_map)
+    walk, before = rig.animation_data.action, played(rig)
+    retarget.retarget(body, rig, bone_map, Options(parts=frozenset({"ARMS", "HEAD"})))
+    assert rig.animation_data.action != walk and walk.use_fake_user
+    mixed = played(rig)
+    arms = {
+        bone for joint, bone in bone_map.bones.items() if re.search("collar|shoulder|elbow|wrist|hand|neck|head", joint)
+    }
+    changed = {path for path in mixed if mixed[path] != before.get(path)}
+    switches = {path for path in changed if path[0].endswith('"]["IK_FK"]') or "_follow" in path[0]}
+    assert not any("thigh" in path for path, _ in switches)
+    moved = changed - switches
+    assert moved and {path.split('"')[1] for path, _ in moved} <= arms
+    assert {bone for bone in arms if any(f'"{bone}"' in path for path, _ in moved)} == arms
+    retarget.retarget(body, rig, bone_map)
+    whole = played(rig)
+    assert all(mixed[path] == whole[path] for path in moved)
+
+
+def test_some_parts_may_follow_while_the_others_play(make_take):
+    body, rig = body_of(make_take), character("mixamo")
+    bone_map = automatic(rig)
+    own_action(body, rig, bone_map)
+    walk, legs = rig.animation_data.action, [("left_hip", "left_knee")]
+    bpy.context.scene.frame_set(4)
+    before = directions(rig, bone_map.bones, legs)[legs[0]]
+    retarget.follow(body, rig, bone_map, parts={"ARMS"})
+    bpy.context.scene.frame_set(4)
+    arms = [("left_elbow", "left_wrist")]
+    ours = directions(body, {name: name for name in JOINT_NAMES}, arms)[arms[0]]
+    assert ours @ directions(rig, bone_map.bones, arms)[arms[0]] > 0.9999
+    assert rig.animation_data.action == walk and before @ directions(rig, bone_map.bones, legs)[legs[0]] > 0.9999
+    with pytest.raises(HmdiffError, match="No part"):
+        retarget.follow(body, rig, bone_map, parts=())
+
+
+def test_switches_of_a_control_rig_are_set_and_keyed(make_take):
+    body, rig = body_of(make_take), character("auto_rig_pro")
+    retarget.retarget(body, rig, automatic(rig), Options(parts=frozenset({"ARMS"})))
+    turned_on = {f"c_{end}_ik.{side}": rig.pose.bones[f"c_{end}_ik.{side}"]["ik_fk_switch"] for end in ("hand", "foot")
+                 for side in "lr"}  # fmt: skip
+    assert turned_on == {"c_hand_ik.l": 1.0, "c_hand_ik.r": 1.0, "c_foot_ik.l": 0.0, "c_foot_ik.r": 0.0}
+    keyed = {curve.data_path for curve in compat.iter_fcurves(rig) if "ik_fk_switch" in curve.data_path}
+    assert keyed == {f'pose.bones["c_hand_ik.{side}"]["ik_fk_switch"]' for side in "lr"}
 
 
 def test_travel_goes_to_the_root_bone_or_nowhere(make_take):

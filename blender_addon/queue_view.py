@@ -10,7 +10,7 @@ from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringPr
 from hmdiff_wire.batch import Entry, free_take
 from hmdiff_wire.errors import HmdiffError
 
-from . import preferences
+from . import preferences, surroundings
 from .core.state import AppState, Problem, Request
 from .core.summary_process import SummaryProcess
 from .core.work_queue import WorkQueue
@@ -90,10 +90,8 @@ def step(state: AppState) -> Any:
 
 def make_summary() -> None:
     """Errors: those of finding the backend go into the summary's problem."""
-    from . import session
-
     try:
-        _summary.start(session.find_command(), get().file, summary_folder())
+        _summary.start(surroundings.find_command(), get().file, summary_folder())
     except HmdiffError as error:
         _summary.problem = Problem.from_error(error)
 

@@ -1,6 +1,6 @@
 """What a run asks of the scene, done in slices: the preview, the import, the change of a hypothesis, the undo step.
 
-``SceneWork`` holds no reference to Blender's data between ticks but through ``Preview`` and the slices, which
+``SceneWork`` holds no reference to Blender's data between ticks but through ``PreviewWork`` and the slices, which
 ``interrupt`` ends before Blender's data changes under them.
 """
 
@@ -22,9 +22,7 @@ from .core.engine import Engine
 from .core.events import Imported, ImportFailed
 from .core.state import Problem
 from .edits.record import Edits
-
-FOLLOW_SECONDS = 0.02
-"""The timeline follows the run only in scenes that Blender evaluates within this time."""
+from .preview_work import PreviewWork
 
 
 @dataclass(frozen=True)
@@ -48,22 +46,19 @@ class SceneWork:
         self.longest: dict[str, float] = {}
         self.notice: Problem | None = None
         self.began = 0.0
-        self._preview: Any | None = None
-        self._preview_job = ""
+        self._preview = PreviewWork()
         self._import: ImportTake | None = None
         self._slices: Generator[object, None, Any] | None = None
         self._done: Callable[[Any], None] = lambda result: None
         self._failed: Callable[[Problem], None] = lambda problem: None
         self._finished_clips: set[str] = set()
-        self._shown_frame: float | None = None
         self._after: _UndoStep | None = None
         self._message = ""
         self.wanted: tuple[str, Edits] | None = None
-        self._can_follow = True
 
     @property
     def busy(self) -> bool:
-        return self._slices is not None or self._preview is not None or self._after is not None
+        return self._slices is not None or self._preview.there or self._after is not None
 
     @property
     def in_slices(self) -> bool:
@@ -85,7 +80,7 @@ class SceneWork:
             if self._slices is not None:
                 waits = self._advance_slices() == "wait"
                 self.note("import", began)
-            elif self._preview is not None and (done := self._advance_preview()) is not None:
+            elif self._preview.there and (done := self._advance_preview()) is not None:
                 waits = done == "wait"
                 self.note("preview", began)
             elif self.engine.scene_work:
@@ -102,11 +97,12 @@ class SceneWork:
     def _begin(self, effect: SceneEffect) -> None:
         match effect:
             case BeginPreview():
-                self._begin_preview(effect)
+                self.began = time.monotonic()
+                self._preview.begin(effect)
             case ShowFrame():
                 overtaken = any(isinstance(later, ImportTake) for later in self.engine.scene_work)
-                if self._preview is not None and effect.job_id == self._preview_job and not overtaken:
-                    self._preview.feed(effect.time, effect.arrays)
+                if not overtaken:
+                    self._preview.feed(effect)
             case ShowPeople():
                 from .people import show_people
 
@@ -117,14 +113,16 @@ class SceneWork:
 
                 following.answered(effect)
             case ImportTake():
-                self._close_preview()
+                self._preview.close()
                 self._end_slices()
                 if effect.request.kind == "refine":
                     self._start_refined(effect)
                 else:
                     self._start_import(effect)
             case DropPreview():
-                self._drop(effect.job_id)
+                self._preview.drop(effect.job_id)
+                if self._import is not None and self._import.job_id == effect.job_id:
+                    self._end_slices()
 
     def _finish_step(self) -> None:
         """Blender copies the scene for its undo, tens of milliseconds for a long clip: in a tick of its own."""
@@ -135,61 +133,15 @@ class SceneWork:
         self.note("undo step", began)
         step.then()
 
-    # The preview
-
-    def _begin_preview(self, effect: BeginPreview) -> None:
-        from .scene.preview import Preview
-
-        self._close_preview()
-        self.began = time.monotonic()
-        if effect.request.kind == "animate":
-            self._preview = Preview(Path(effect.take), effect.request.start_frame)
-            self._preview_job = effect.job_id
-            self._shown_frame, self._can_follow = None, True
-
     def _advance_preview(self) -> object:
-        assert self._preview is not None
         try:
             done = self._preview.advance()
         except Exception as error:  # a preview is a courtesy: the result comes all the same
             log(error)
-            self._close_preview()
-            return None
-        if done is None:
-            self._follow()
-        return done
-
-    def _follow(self) -> None:
-        """Move the timeline to the newest frame, unless the artist plays, works on something or it is too slow."""
-        assert self._preview is not None
-        newest, scene = self._preview.newest, bpy.context.scene
-        if newest is None or newest == self._shown_frame or not self._can_follow or not scene.hmdiff.follow:
-            return
-        if bpy.context.screen is not None and bpy.context.screen.is_animation_playing:
-            return
-        began = time.perf_counter()
-        scene.frame_set(int(newest))
-        self.note("follow", began)
-        self._shown_frame = newest
-        self._can_follow = time.perf_counter() - began < FOLLOW_SECONDS
-
-    def _close_preview(self) -> None:
-        if self._preview is not None:
             self._preview.close()
-        self._preview, self._preview_job = None, ""
-
-    def _drop(self, job_id: str) -> None:
-        from .scene.importer import remove_objects
-        from .scene.preview import preview_objects, remove_preview_files
-
-        if self._preview is not None and self._preview_job == job_id:
-            preview = self._preview
-            self._close_preview()
-            if preview.clip:
-                remove_objects(preview_objects(preview.clip))
-                remove_preview_files(preview.folder)
-        if self._import is not None and self._import.job_id == job_id:
-            self._end_slices()
+            return None
+        self.longest["follow"] = max(self.longest.get("follow", 0.0), self._preview.follow_took)
+        return done
 
     # Work in slices: the import of a take, the change to another hypothesis
 
@@ -321,8 +273,7 @@ class SceneWork:
 
     def interrupt(self) -> None:
         """Undo, redo or a new file comes: nothing of ours may go on with data that is about to be exchanged."""
-        if self._preview is not None:
-            self._preview.interrupt()
+        self._preview.interrupt()
         if self._slices is not None:
             self._slices.close()
         if self._import is None:
@@ -346,7 +297,7 @@ class SceneWork:
     def close(self) -> None:
         """Leave off; what is in the scene and on disk stays."""
         self.interrupt()
-        self._close_preview()
+        self._preview.close()
         self._end_slices()
         self._finished_clips.clear()
         self._after = None

@@ -7,30 +7,28 @@ There is one session per Blender; it is made on first use, never in ``register``
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 from hmdiff_wire.errors import HmdiffError
 
-from . import corrections, following, preferences, queue_view
+from . import corrections, following, preferences, queue_view, surroundings
 from .core import cost as costs
-from .core import locate, setup_place
 from .core.engine import Engine
 from .core.events import BackendLooked, DragEnded, DragMoved, Event, SourceClosed
-from .core.journal import Journal, left_behind, tidy
+from .core.journal import Journal, tidy
 from .core.setup_process import SetUpProcess
-from .core.state import ENDED, AppState, Backend, Job, Problem
+from .core.state import ENDED, AppState, Backend, Problem
 from .edits.record import Edits
 from .scene import naming
 from .scene.opened import folder_of
 from .scene.replay import iter_replay, roots_without_motion
 from .scene.stored_edits import edits_of, mark_unfinished, remember
 from .scene_work import SceneWork, log, redraw
+from .surroundings import ADDON, Look
 
 SLICE_SECONDS = 0.008
 """Scene work per tick; a tick as a whole stays under 10 ms (DESIGN 8)."""
@@ -38,7 +36,6 @@ SLICE_SHARE = 0.1
 """Where Blender itself takes long between two ticks (drawing a heavy scene), scene work may take this share of it, or
 an import would last for minutes there; nobody sees 30 ms beside 300.
 """
-ADDON = Path(__file__).resolve().parent
 MOVING = ("starting", "connecting", "stopping", "installing")
 """Phases of the backend in which something happens by itself."""
 BUSY_INTERVAL, WAITING_INTERVAL, IDLE_INTERVAL = 0.01, 0.05, 0.25
@@ -49,29 +46,11 @@ _resting = False
 _look: Look | None = None
 
 
-@dataclass(frozen=True)
-class Look:
-    """What of the backend is on this computer. problem: what a set-up would solve; possible: the add-on can set one up,
-    and that one would be used; megabytes: to fetch for it; version, accelerator: of the one in use; before: version of
-    the one before; outdated: the add-on brings another than the one in use; left: a run that a Blender left behind when
-    it was killed.
-    """
-
-    problem: Problem | None = None
-    possible: bool = False
-    megabytes: float = 0.0
-    version: str = ""
-    accelerator: str = ""
-    before: str = ""
-    outdated: bool = False
-    left: Job | None = None
-
-
 def look() -> Look:
     """Asked at every drawing, found out once."""
     global _look
     if _look is None:
-        _look = _look_around()
+        _look = surroundings.look_around(_session is not None)
     return _look
 
 
@@ -190,20 +169,6 @@ def is_importing() -> bool:
     return _session is not None and _session.work.importing
 
 
-def report() -> str:
-    """What a maintainer needs to know: versions, the newest problem, the end of the backend's log."""
-    known = state()
-    job = known.job
-    problems = [known.notice, known.backend.problem, job.problem if job else None, notice()]
-    lines = [f"Blender {bpy.app.version_string}, HMDiff add-on {_version()}, {sys.platform}"]
-    lines += [f"Backend: {known.backend.phase} {dict(known.backend.capabilities)}"]
-    lines += [f"{p.kind}: {p.message}\n{p.fix}\n{p.detail}" for p in problems if p]
-    if look().possible or (known.backend.problem and known.backend.problem.about_set_up):
-        lines += ["", "Set-up:", get().set_up.log_tail(60)]
-    lines += ["", "Backend's log:", get().engine.process.log_tail(60)]
-    return "\n".join(lines)
-
-
 def wake() -> None:
     """The next tick comes soon."""
     global _resting
@@ -251,7 +216,8 @@ class Session:
         self.set_up = SetUpProcess(preferences.environment_folder, ADDON, preferences.accelerator)
         known = look()
         self.engine = Engine(
-            self.folder, _find_command, _roots, set_up=self.set_up, problem=known.problem, left=known.left
+            self.folder, surroundings.find_command, surroundings.roots, set_up=self.set_up, problem=known.problem,
+            left=known.left,
         )  # fmt: skip
         self.journal = Journal(self.folder)
         tidy(self.folder)
@@ -320,61 +286,6 @@ def _people_of(take: str) -> list[Any]:
     return [item for item in naming.find("body") if str(naming.folder_of(item) or "") == folder]
 
 
-def find_command() -> list[str]:
-    """What starts the backend on this computer. Errors: those of ``locate.find_command``."""
-    return _find_command()
-
-
-def _find_command() -> list[str]:
-    import os
-
-    return locate.find_command(preferences.backend_path(), ADDON, os.environ, preferences.environment_folder())
-
-
-def _look_around() -> Look:
-    import os
-
-    left = None if _session is not None else left_behind(preferences.user_folder() / "backend")
-
-    base, bundle = preferences.environment_folder(), setup_place.bundle(ADDON)
-    problem = None
-    try:
-        command = _find_command()
-    except HmdiffError as error:
-        command = []
-        problem = Problem.from_error(error) if error.kind.startswith("setup.") else None
-    there = setup_place.installed(base)
-    own = there is not None and command[:1] == [str(there.python)]
-    chosen = preferences.backend_path() or os.environ.get(locate.VARIABLE, "")
-    possible = bundle is not None and not chosen and (own or not command)
-    if bundle is None or there is None or not own:
-        lock = bundle.lock(setup_place.accelerator(preferences.accelerator())) if bundle else None
-        return Look(problem, possible, lock.download if lock else 0.0, left=left)
-    earlier = setup_place.before(base)
-    wanted = bundle.stamp(setup_place.accelerator(preferences.accelerator()))
-    return Look(
-        None, possible, 0.0, there.version, there.accelerator, earlier.version if earlier else "",
-        wanted != there.stamp, left,
-    )  # fmt: skip
-
-
 def _forget_look() -> None:
     global _look
     _look = None
-
-
-def _roots() -> list[Path]:
-    """The backend runs as this user and for this user, who may point at any file: every drive."""
-    import os
-    import string
-
-    if os.name == "nt":
-        return [Path(f"{letter}:\\") for letter in string.ascii_uppercase if os.path.isdir(f"{letter}:\\")]
-    return [Path("/")]
-
-
-def _version() -> str:
-    import tomllib
-
-    manifest = Path(__file__).with_name("blender_manifest.toml")
-    return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]

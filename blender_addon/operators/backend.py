@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from .. import session
+from .. import report, session
 from ..core.events import Dismissed, StartAsked, StopAsked
 from .base import Speaking
 
@@ -51,7 +51,7 @@ class HMDIFF_OT_copy_report(Speaking, bpy.types.Operator):
     bl_label = "Copy Report"
 
     def work(self, context: Any) -> set[str]:
-        context.window_manager.clipboard = session.report()
+        context.window_manager.clipboard = report.text()
         self.report({"INFO"}, "The report is in the clipboard.")
         return {"FINISHED"}
 

@@ -81,11 +81,11 @@ def addon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """addon("--frames", "40", ...) -> Addon, registered in an empty file; the words are the fake's knobs."""
     import bpy
     import hmdiff_blender
-    from hmdiff_blender import preferences, session
+    from hmdiff_blender import preferences, session, surroundings
 
     monkeypatch.setattr(preferences, "user_folder", lambda: tmp_path / "user")
     monkeypatch.setattr(
-        session, "_find_command", lambda: [BACKEND_PYTHON, str(Path(__file__).with_name("fake_backend.py"))]
+        surroundings, "find_command", lambda: [BACKEND_PYTHON, str(Path(__file__).with_name("fake_backend.py"))]
     )
     places = os.pathsep.join([str(REPO / "backend"), str(REPO / "shared")])
     original = session.Session.__init__

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from hmdiff_blender import footage_choice, request
+from hmdiff_blender import footage_choice, report, request
 from hmdiff_blender.scene import clips, naming
 from hmdiff_wire.errors import HmdiffError
 
@@ -114,9 +114,9 @@ def test_the_report_says_what_a_maintainer_needs_and_never_the_token(addon):
     here.run()
     here.finished()
     token = here.session.state().backend.ready["token"]
-    report = here.session.report()
-    assert bpy.app.version_string in report and here.job.problem.message in report
-    assert token not in report
+    said = report.text()
+    assert bpy.app.version_string in said and here.job.problem.message in said
+    assert token not in said
 
 
 def test_an_unfinished_take_from_disk_can_be_resumed(addon):

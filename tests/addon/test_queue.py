@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from hmdiff_blender import queue_view, registration
+from hmdiff_blender import queue_view, registration, surroundings
 from hmdiff_blender.scene import naming
 from hmdiff_wire.batch import Batch, Entry, read_batch, write_batch
 
@@ -164,7 +164,7 @@ def test_the_summary_is_made_beside_blender(addon, monkeypatch):
     assert queue_view.summary().problem is not None, "the fake backend makes none, and that is said"
     assert "could not be made" in drawn()
     python = os.environ.get("HMDIFF_BACKEND_PYTHON", sys.executable)
-    monkeypatch.setattr(here.session, "_find_command", lambda: [python, "-m", "hmdiff.cli"])
+    monkeypatch.setattr(surroundings, "find_command", lambda: [python, "-m", "hmdiff.cli"])
     program = importlib.import_module("hmdiff_blender.core.summary_process")
     monkeypatch.setattr(program, "command_environ", lambda command: {"PYTHONPATH": places})
     bpy.ops.hmdiff.queue_summary()

@@ -128,4 +128,4 @@ def _draw() -> None:
         return
     if _batch[0] is not ghost:
         _batch[:] = [ghost, paint.body_batch(ghost.vertices, ghost.faces)]
-    paint.draw_body(_batch[1], COLOUR, INSIDE, bpy.context.region_data)
+    paint.draw_body(_batch[1], COLOUR, INSIDE, bpy.context.region_data, over=True)

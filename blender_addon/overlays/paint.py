@@ -48,8 +48,9 @@ def body_batch(vertices: Array, faces: NDArray[np.integer]) -> Any:
     return batch_for_shader(_ghost_shader(), "TRIS", {"pos": points}, indices=np.ascontiguousarray(faces, np.int32))
 
 
-def draw_body(batch: Any, colour: Colour, inside: float, region_3d: Any) -> None:
-    """inside: how much of the colour's alpha the middle of the body has."""
+def draw_body(batch: Any, colour: Colour, inside: float, region_3d: Any, over: bool = False) -> None:
+    """inside: how much of the colour's alpha the middle of the body has; over: also where something is before it, and
+    then without its far side."""
     shader = _ghost_shader()
     shader.bind()
     view = region_3d.view_matrix.inverted()
@@ -60,9 +61,11 @@ def draw_body(batch: Any, colour: Colour, inside: float, region_3d: Any) -> None
     shader.uniform_float("eye", (*sight, 1.0 if is_perspective else 0.0))
     shader.uniform_float("inside", inside)
     gpu.state.blend_set("ALPHA")
-    gpu.state.depth_test_set("LESS_EQUAL")
+    gpu.state.depth_test_set("NONE" if over else "LESS_EQUAL")
     gpu.state.depth_mask_set(False)
+    gpu.state.face_culling_set("BACK" if over else "NONE")
     batch.draw(shader)
+    gpu.state.face_culling_set("NONE")
     gpu.state.depth_test_set("NONE")
     gpu.state.blend_set("NONE")
 

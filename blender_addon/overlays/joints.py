@@ -222,10 +222,12 @@ def _draw() -> None:
             if _side(bone) == side and all(end in places and handles[end].state != "hidden" for end in bone)
         ]  # fmt: skip
         paint.draw_lines(np.array(lines), (*colour, 0.55), 2.0 * scale)
+    discs = []
     for name, one in handles.items():
-        centre = (float(places[name][0]), float(places[name][1]))
-        paint.draw_disc(centre, 6.5 * scale, (0.0, 0.0, 0.0, 0.6))
-        paint.draw_disc(centre, 5.0 * scale, (*_colour(one), 0.95), filled=one.state not in ("guessed", "hidden"))
+        centre, hollow = (float(places[name][0]), float(places[name][1])), one.state in ("guessed", "hidden")
+        discs.append(paint.Disc(centre, 6.5 * scale, (0.0, 0.0, 0.0, 0.6)))
+        discs.append(paint.Disc(centre, 5.0 * scale, (*_colour(one), 0.95), 3.5 * scale if hollow else 0.0))
+    paint.draw_discs(discs)
 
 
 def _side(bone: tuple[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -103,18 +105,40 @@ def draw_box(first: tuple[float, float], second: tuple[float, float], colour: Co
     gpu.state.blend_set("NONE")
 
 
-def draw_disc(centre: tuple[float, float], radius: float, colour: Colour, filled: bool = True) -> None:
-    """centre and radius in pixels of the region."""
-    turn = np.linspace(0, 2 * np.pi, 25)[:-1]
-    rim = np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], axis=1).astype(np.float32)
-    if not filled:
-        draw_lines(np.repeat(np.concatenate([rim, rim[:1]]), 2, axis=0)[1:-1], colour, 1.5)
+CORNERS = 24
+"""Of a disc."""
+
+
+@dataclass(frozen=True)
+class Disc:
+    """centre, radius: pixels of the region; hole: radius of what is left out of its middle."""
+
+    centre: tuple[float, float]
+    radius: float
+    colour: Colour
+    hole: float = 0.0
+
+
+def draw_discs(discs: Sequence[Disc]) -> None:
+    """Later ones over earlier ones; all at once, since each drawing costs some tenths of a millisecond."""
+    if not discs:
         return
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    turn = np.linspace(0, 2 * np.pi, CORNERS + 1)[:-1]
+    rim = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    radii = np.array([(disc.hole, disc.radius) for disc in discs])
+    points = np.array([disc.centre for disc in discs])[:, None, None] + radii[:, :, None, None] * rim
+    colours = np.repeat(np.array([disc.colour for disc in discs], np.float32), 2 * CORNERS, axis=0)
+    inner = np.arange(CORNERS)
+    after = (inner + 1) % CORNERS
+    ring = np.concatenate([
+        np.stack([inner, inner + CORNERS, after + CORNERS], axis=1), np.stack([inner, after + CORNERS, after], axis=1)
+    ])  # fmt: skip
+    indices = (ring[None] + 2 * CORNERS * np.arange(len(discs))[:, None, None]).reshape(-1, 3).astype(np.int32)
+    flat = np.zeros((len(colours), 3), np.float32)
+    flat[:, :2] = points.reshape(-1, 2)
+    shader = gpu.shader.from_builtin("FLAT_COLOR")
     shader.bind()
-    shader.uniform_float("color", colour)
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_test_set("NONE")
-    inner = [(0, k, (k + 1)) for k in range(1, len(rim) - 1)]
-    batch_for_shader(shader, "TRIS", {"pos": rim}, indices=inner).draw(shader)
+    batch_for_shader(shader, "TRIS", {"pos": flat, "color": colours}, indices=indices).draw(shader)
     gpu.state.blend_set("NONE")

@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from hmdiff_blender import corrections, following, preferences
+from hmdiff_blender.core.events import StopAsked
 from hmdiff_blender.overlays import followed, joints
 from hmdiff_blender.scene import clips, naming, stored_edits
 
@@ -130,3 +131,27 @@ def test_a_correction_that_cannot_be_asked_for_takes_the_ghost_away(walk):
         bpy.ops.hmdiff.move_keypoint(name="left_wrist", place=(10.0, 10.0))
     following.settle()
     assert followed.current() is None
+
+
+def test_without_a_backend_the_drag_is_as_before(walk):
+    here, root, found = walk
+    here.session.dispatch(StopAsked())
+    here.pump(lambda: here.session.state().backend.phase == "stopped")
+    begin(root, found)
+    wrist = found.detected["left_wrist"]
+    for dx in range(1, 20):
+        edit = {
+            "frame": 12,
+            "track_id": found.track,
+            "joint": WRIST,
+            "x": wrist.x + dx,
+            "y": wrist.y,
+            "confidence": 1.0,
+        }
+        following.moved(edit)
+        here.session.pump()
+    assert here.session.state().backend.phase == "stopped" and not here.session.state().drag.count
+    following.end(kept=True)
+    bpy.ops.hmdiff.move_keypoint(name="left_wrist", place=(wrist.x + 20, wrist.y))
+    here.pump(lambda: not corrections.waits() and not here.session.get().work.busy)
+    assert here.job.phase == "done" and stored_edits.edits_of(root).version == 2

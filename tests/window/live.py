@@ -80,12 +80,14 @@ def work_on(found: dict[str, Any]) -> Script:
         yield from move(WAY, MOVES, MOVES // 2)
         second = pauses.stop()
         held = {what: max(first[what], second[what]) for what in first}
-        found[name] = {**held, **summary(spent, times, session), "redraw_ms": redraw()}
+        found[name] = {**held, **summary(spent, times, session)}
         if not on:
             subprocess.run(["xdotool", "key", "Escape"], check=True)
             yield 0.5
             mouse("mouseup", "1")
             yield 1.0
+    yield 0.5
+    found["redraw_with_and_without_ghost_ms"] = ghost_cost(followed)
     yield 0.5
     picture("4-all-the-way")
     ghost = followed.current()
@@ -138,6 +140,8 @@ def watch() -> tuple[dict[str, list[float]], list[float]]:
     paint = module("overlays.paint")
     paint.body_batch = timed("make_batch", paint.body_batch)
     followed._compute = timed("compute_in_thread", followed._compute)
+    Session = module("session").Session
+    Session.tick = timed("tick", Session.tick)
     followed._draw, joints._draw = timed("draw_ghost", followed._draw), timed("draw_joints", joints._draw)
     following.moved = timed("ask", following.moved)
 
@@ -179,6 +183,18 @@ def redraw() -> float:
         began = time.perf_counter()
         bpy.ops.wm.redraw_timer(type="DRAW", iterations=5)
     return round(1e3 * (time.perf_counter() - began) / 5, 1)
+
+
+def ghost_cost(followed: Any) -> list[float]:
+    """Of a redraw while nothing else goes on; the best of three each."""
+    there = set(followed._drags)
+    with_it, without = [], []
+    for _ in range(3):
+        with_it.append(redraw())
+        followed._drags.clear()
+        without.append(redraw())
+        followed._drags.update(there)
+    return [min(with_it), min(without)]
 
 
 _start: list[int] = [0, 0]

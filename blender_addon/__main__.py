@@ -46,6 +46,8 @@ def start(arguments: list[str]) -> int:
     except ImportError as error:
         print(json.dumps({"error": missing(error)}), flush=True)
         return 1
+    if arguments[:1] == ["--export"]:  # of a Blender file, for the Export button (see core/export_child)
+        return importlib.import_module(f"{package}.scene.export_run").main(arguments[1:])
     return importlib.import_module(f"{package}.scene.run").main(arguments)
 
 

@@ -7,6 +7,7 @@ import bpy
 from . import (
     character,
     corrections,
+    export_process,
     export_settings,
     following,
     handlers,
@@ -41,6 +42,7 @@ def register() -> None:
     working.register()
     character.register()
     export_settings.register()
+    export_process.register()
     queue_view.register()
     handlers.register()
 
@@ -48,6 +50,7 @@ def register() -> None:
 def unregister() -> None:
     following.forget()
     session.close()
+    export_process.unregister()
     corrections.forget()
     handlers.unregister()
     people.close()

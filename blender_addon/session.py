@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 from hmdiff_wire.errors import HmdiffError
 
-from . import corrections, following, preferences, queue_view, surroundings
+from . import corrections, export_process, following, preferences, queue_view, surroundings
 from .core import cost as costs
 from .core.engine import Engine
 from .core.events import BackendLooked, DragEnded, DragMoved, Event, SourceClosed
@@ -236,6 +236,7 @@ class Session:
         asked = queue_view.step(self.engine.state)
         if asked is not None:
             self.engine.dispatch(asked)
+        self.work.notice = export_process.step() or self.work.notice
         self.work.note("engine", began)
         self.work.do(began + max(SLICE_SECONDS, SLICE_SHARE * away))
         after = self.engine.state
@@ -250,7 +251,7 @@ class Session:
         self._last_tick = time.perf_counter()
         if self.work.busy or (after.drag is not None and after.drag.sent):
             return BUSY_INTERVAL
-        if asked or after.active_job is not None or after.backend.phase in MOVING:
+        if asked or after.active_job is not None or after.backend.phase in MOVING or export_process.busy():
             return WAITING_INTERVAL
         return IDLE_INTERVAL if after.backend.phase == "ready" or queue_view.busy() else None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,10 @@ import bpy
 from bpy.props import StringProperty
 from hmdiff_wire.errors import HmdiffError
 
-from .. import export_settings, session
-from ..scene import clips, naming
-from ..scene.exports import Wish, export
-from ..scene.exports.character import export_character
+from .. import export_process, export_settings, session
+from ..core.export_rules import Order, place
+from ..scene import clips, export_run, naming
+from ..scene.exports.character import armature_of, no_character
 from ..scene.exports.clock import frames_of
 from .base import Speaking
 
@@ -32,7 +30,7 @@ class HMDIFF_OT_export(Speaking, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return not session.is_importing() and not session.is_changing()
+        return not session.is_importing() and not session.is_changing() and not export_process.busy()
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         settings = context.scene.hmdiff_export
@@ -67,20 +65,51 @@ class HMDIFF_OT_export(Speaking, bpy.types.Operator):
             raise HmdiffError("export.no_path", "No file is named.", "Choose where to write.")
         form = export_settings.chosen_format(settings)
         path = _absolute(export_settings.with_suffix(chosen, form.suffix))
-        root = clips.chosen_root(context)
-        fps = context.scene.render.fps / context.scene.render.fps_base if settings.rate == "SCENE" else None
-        with _waiting(context):
-            if settings.subject == "CHARACTER":
-                if fps is None and root is not None and not clips.info(root).running:
-                    fps = frames_of(root).fps
-                written = export_character(path, context.active_object, fps)
-            else:
-                if root is None or clips.info(root).running:
-                    raise HmdiffError("clip.none", "There is no finished clip to export.", "Run or import one first.")
-                wish = Wish(root[naming.CLIP], export_settings.chosen_what(settings), fps)
-                written = export(path, wish)
-        self.report({"INFO"}, f"Wrote {', '.join(one.name for one in written)} into {path.parent}")
+        order = _order(context, settings, path)
+        if not export_process.possible():
+            written = place(export_run.carry_out(order), order)
+            self.report({"INFO"}, f"Wrote {', '.join(one.name for one in written)} into {path.parent}")
+            return {"FINISHED"}
+        session.get().work.notice = None
+        export_process.start(order)
+        session.wake()
+        self.report({"INFO"}, f"{path.name} is being exported beside your work")
         return {"FINISHED"}
+
+
+class HMDIFF_OT_cancel_export(Speaking, bpy.types.Operator):
+    """End the export; a file that was there before stays as it was"""
+
+    bl_idname = "hmdiff.cancel_export"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return export_process.busy()
+
+    def work(self, context: Any) -> set[str]:
+        export_process.cancel()
+        return {"FINISHED"}
+
+
+def _order(context: Any, settings: Any, path: Path) -> Order:
+    """Errors: ``clip.none``, ``export.no_character``."""
+    root, scene = clips.chosen_root(context), context.scene
+    finished = root is not None and not clips.info(root).running
+    fps = scene.render.fps / scene.render.fps_base if settings.rate == "SCENE" else None
+    seen = {"scene": scene.name, "layer": context.view_layer.name}
+    if settings.subject == "CHARACTER":
+        armature = armature_of(context.active_object)
+        if armature is None:
+            raise no_character()
+        if fps is None and finished:
+            fps = frames_of(root).fps
+        library = armature.library.name if armature.library else ""
+        return Order(str(path), "CHARACTER", item=armature.name, library=library, fps=fps, **seen)
+    if root is None or not finished:
+        raise HmdiffError("clip.none", "There is no finished clip to export.", "Run or import one first.")
+    what = export_settings.chosen_what(settings).value
+    return Order(str(path), clip=root[naming.CLIP], what=what, fps=fps, **seen)
 
 
 def _default(context: Any, suffix: str) -> str:
@@ -98,17 +127,4 @@ def _absolute(path: str) -> Path:
     return Path(bpy.path.abspath(path)).expanduser().absolute()
 
 
-@contextmanager
-def _waiting(context: Any) -> Iterator[None]:
-    """The cursor says that it takes a moment: Blender's exporters cannot work in slices."""
-    window = context.window
-    if window is not None and not bpy.app.background:
-        window.cursor_modal_set("WAIT")
-    try:
-        yield
-    finally:
-        if window is not None and not bpy.app.background:
-            window.cursor_modal_restore()
-
-
-CLASSES = (HMDIFF_OT_export,)
+CLASSES = (HMDIFF_OT_export, HMDIFF_OT_cancel_export)

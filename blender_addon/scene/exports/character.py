@@ -23,23 +23,23 @@ from .clock import Frames, frames_between
 from .run import set_clock
 from .sampled import each_moment, temporary_scene
 from .untouched import standing_still
+from .wish import Told, silent
 
 Array = NDArray[np.floating[Any]]
 
 WRITERS = {".fbx": fbx.write_objects, ".glb": gltf.write_objects}
 
 
-def export_character(path: Path, chosen: Any, fps: float | None = None) -> list[Path]:
+def export_character(path: Path, chosen: Any, fps: float | None = None, told: Told = silent) -> list[Path]:
     """Write the character that ``chosen`` (its armature or one of its meshes) belongs to. fps: default the scene's.
+    told: of every frame that has been read.
 
     Errors: ``export.no_character``, ``export.suffix``.
     """
     armature = armature_of(chosen)
     writer = WRITERS.get(path.suffix.lower())
     if armature is None:
-        raise HmdiffError(
-            "export.no_character", "No character is selected.", "Select its armature or one of its meshes first."
-        )
+        raise no_character()
     if writer is None:
         raise HmdiffError(
             "export.suffix", f"A character cannot be written as {path.suffix or 'a file without a suffix'}.",
@@ -50,11 +50,17 @@ def export_character(path: Path, chosen: Any, fps: float | None = None) -> list[
     # The copies must be gone before the artist's objects can have their names again.
     everything = [armature, *meshes]
     with standing_still(everything), _borrowed_names(everything) as names, temporary_scene() as scene:
-        objects, frames = _staged(scene, armature, meshes, names, fps)
+        objects, frames = _staged(scene, armature, meshes, names, fps, told)
         set_clock(scene, frames.fps, frames.last, None)
         controls = bool(meshes) and any(not bone.use_deform for bone in armature.data.bones)
         writer(path, scene, objects, deform_only=controls)
     return [path]
+
+
+def no_character() -> HmdiffError:
+    return HmdiffError(
+        "export.no_character", "No character is selected.", "Select its armature or one of its meshes first."
+    )
 
 
 def armature_of(item: Any) -> Any | None:
@@ -76,7 +82,7 @@ def meshes_of(armature: Any) -> list[Any]:
 
 
 def _staged(
-    scene: Any, armature: Any, meshes: list[Any], names: dict[str, str], fps: float | None
+    scene: Any, armature: Any, meshes: list[Any], names: dict[str, str], fps: float | None, told: Told
 ) -> tuple[list[Any], Frames]:
     frames = _frames(armature, fps)
     for item in (armature, *meshes):
@@ -85,7 +91,7 @@ def _staged(
     keys: dict[str, dict[str, list[float]]] = {mesh.name: {} for mesh in meshes}
     places: dict[str, Array] = {}
     world = np.eye(4)
-    for at in each_moment(scene, frames):
+    for at in each_moment(scene, frames, told):
         poses.append(at.bones(armature))
         for mesh in meshes:
             if at.number == 0:

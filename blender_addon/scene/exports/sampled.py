@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import compat
 from .clock import Frames
+from .wish import Told, silent
 
 Array = NDArray[np.floating[Any]]
 
@@ -76,9 +77,10 @@ class At:
         return values.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def each_moment(scene: Any, frames: Frames) -> Iterator[At]:
+def each_moment(scene: Any, frames: Frames, told: Told = silent) -> Iterator[At]:
     """Go through the frames of a file, in a temporary scene."""
     for number, frame in enumerate(frames.scene.tolist()):
         whole = int(np.floor(frame))
         scene.frame_set(whole, subframe=frame - whole)
         yield At(number, scene.view_layers[0].depsgraph)
+        told(number + 1, frames.count)

@@ -22,7 +22,7 @@ from .clock import Frames, frames_of
 from .meshes import rigged_copy, still_copy
 from .run import run_selected, set_clock
 from .sampled import At, each_moment, temporary_scene, watched
-from .wish import Wish
+from .wish import Told, Wish
 
 Array = NDArray[np.floating[Any]]
 
@@ -81,7 +81,7 @@ def staged(wish: Wish, bones: bool = False, rigged: bool = False, shapes: bool =
         folder = Path(made)
         seen = [_Seen(track, {role: parts[role].get(track) for role in parts}) for track in tracks]
         camera = clips.camera_of(root)
-        looks = _read(scene, frames, seen, camera, folder, bones or rigged, shapes)
+        looks = _read(scene, frames, seen, camera, folder, bones or rigged, shapes, wish.told)
         scale = _scale(looks.world)
         people = []
         for one in seen:
@@ -118,7 +118,7 @@ class _Looks:
 
 
 def _read(
-    scene: Any, frames: Frames, seen: list[_Seen], camera: Any, folder: Path, bones: bool, shapes: bool
+    scene: Any, frames: Frames, seen: list[_Seen], camera: Any, folder: Path, bones: bool, shapes: bool, told: Told
 ) -> _Looks:
     looks = _Looks()
     copies: dict[tuple[int, str], Any] = {}
@@ -134,7 +134,7 @@ def _read(
                 files[track] = stack.enter_context(_shapes(folder, track).open("wb"))
                 vertices = len(copies[track, role].data.vertices)
                 files[track].write(point_cache_header(vertices, frames.count))
-        for at in each_moment(scene, frames):
+        for at in each_moment(scene, frames, told):
             for one in seen:
                 if (one.track, "armature") in copies:
                     one.bones.append(at.bones(copies[one.track, "armature"]))

@@ -104,7 +104,7 @@ def _command(order: Path) -> list[str]:
 
 def _save_copy(path: Path) -> None:
     """The file as it is now; name, recent files and "unsaved changes" stay. Errors: RuntimeError, OSError."""
-    with _unrun_texts_asleep():
+    with _unrun_texts_asleep(), _no_thumbnail():
         bpy.ops.wm.save_as_mainfile(
             "EXEC_DEFAULT", filepath=str(path), copy=True, relative_remap=True, compress=False, check_existing=False
         )
@@ -121,6 +121,19 @@ def _unrun_texts_asleep() -> Iterator[None]:
     finally:
         for text in asleep:
             text.use_module = True
+
+
+@contextmanager
+def _no_thumbnail() -> Iterator[None]:
+    """Drawing the picture that a .blend carries would hold the window up for longer than saving does."""
+    preferences = bpy.context.preferences
+    before, changed = preferences.filepaths.file_preview_type, preferences.is_dirty
+    try:
+        preferences.filepaths.file_preview_type = "NONE"
+        yield
+    finally:
+        preferences.filepaths.file_preview_type = before
+        preferences.is_dirty = changed
 
 
 @persistent

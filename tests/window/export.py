@@ -1,6 +1,6 @@
 """The Export panel: 1,000 frames beside the artist's work, cancelled, failing; then every format this Blender writes.
 
-Pauses are measured beside a console instead of the 3D view: the virtual screen has no graphics card, and drawing the view
+Pauses are measured beside a console instead of the 3D view: the virtual screen has no graphics card, and drawing a view
 in software takes longer than anything measured here.
 """
 

@@ -114,10 +114,13 @@ class ExportChild:
                 self.progress = told
             elif text:
                 self._log.append(text)
+        output.close()
 
     def _clear(self) -> None:
         if self._child is not None and self._child.stdin is not None:
             self._child.stdin.close()
+        if self._reader is not None:
+            self._reader.join(LAST_WORDS_S / 10)
         self._child = self._reader = None
         if self.order is not None:
             sweep(self.order)

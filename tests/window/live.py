@@ -140,8 +140,6 @@ def watch() -> tuple[dict[str, list[float]], list[float]]:
     paint = module("overlays.paint")
     paint.body_batch = timed("make_batch", paint.body_batch)
     followed._compute = timed("compute_in_thread", followed._compute)
-    Session = module("session").Session
-    Session.tick = timed("tick", Session.tick)
     followed._draw, joints._draw = timed("draw_ghost", followed._draw), timed("draw_joints", joints._draw)
     following.moved = timed("ask", following.moved)
 

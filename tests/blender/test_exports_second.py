@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -69,6 +70,7 @@ def test_what_cannot_be_done_is_told_and_nothing_is_left(tmp_path):
     assert not [path for path in tmp_path.iterdir() if "walk" in path.name]
 
 
+@pytest.mark.skipif("HMDIFF_INSIDE_VERSIONS" in os.environ, reason="the arithmetic is the same in every Blender")
 def test_a_thousand_frames_at_a_hundredth_of_their_size(tmp_path):
     """23.976 frames a second from a scene at 24; joints to a millimetre and times to a millisecond to the end."""
     fps, count = 24000 / 1001, 1000

@@ -25,6 +25,7 @@ SUITES = (
     "test_doubt.py",
     "test_exports.py",
     "test_exports_round_trip.py",
+    "test_exports_second.py",
     "test_exports_character.py",
     "test_footage.py",
     "../addon/test_runs.py",
@@ -38,8 +39,8 @@ SUITES = (
     "../addon/test_character.py",
 )
 INSIDE = "HMDIFF_INSIDE_VERSIONS"
-ONE_TEST_S, ALL_S = 150, 500
-"""After so long one test in another Blender, and all of them, count as hanging (they take seconds, and two minutes)."""
+ONE_TEST_S, ALL_S = 150, 700
+"""After so long one test in another Blender, and all of them, count as hanging (they take seconds, and minutes)."""
 
 
 @pytest.mark.skipif(INSIDE in os.environ, reason="already inside")

@@ -109,6 +109,7 @@ def whole(found: dict[str, Any]) -> Script:
     bpy.context.view_layer.objects.active = character
     scene.hmdiff_export.subject, scene.hmdiff_export.format = "CHARACTER", "FBX"
     act(bpy.ops.hmdiff.export, filepath=str(target))
+    yield lambda: not module("export_process").busy()
     yield lambda: target.is_file()
     found["fbx_mb"] = round(target.stat().st_size / 1e6, 2)
     picture("12-exported")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from .ready_files import read_json
 
-DETECTION = 0.016
+DETECTION = 0.027
 """Seconds a frame, whatever the preset (README, Speed: two CPU cores)."""
-FIXED = 0.013
-"""Seconds a person that the hypotheses do not change: the README's 23 ms for 2 model calls and 115 ms for 20 lie on a
+FIXED = 0.012
+"""Seconds a person that the hypotheses do not change: the README's 29 ms for 2 model calls and 181 ms for 20 lie on a
 line that starts there."""
 FILE = "speed.json"
 FEWEST_FRAMES = 16
@@ -30,10 +30,10 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "preview": Preset(1, 0.023),  # README, Speed
-    "default": Preset(5, 0.115),  # README, Speed
-    "quality": Preset(25, 0.942),  # README, Speed
-    "thorough": Preset(25, 3.738),  # not measured: quality's with 40 steps instead of 10
+    "preview": Preset(1, 0.029),  # README, Speed
+    "default": Preset(5, 0.181),  # README, Speed
+    "quality": Preset(25, 1.638),  # README, Speed
+    "thorough": Preset(25, 6.516),  # not measured: quality's with 40 steps instead of 10
 }
 
 

@@ -28,8 +28,8 @@ from .take_bodies import Seen, bodies_of, make_take_refiner, seen_of
 from .version import RefinedPerson, refined_person
 
 OPTIONS = {"live": FAST, "fast": FAST, "thorough": THOROUGH, "published": PUBLISHED}
-EDIT = replace(FAST, tau=200, dt=50, outer=6)
-"""A drag goes farther than a detector's doubt: by measurement (docs/refine.md)."""
+EDIT = replace(FAST, tau=200, dt=50, outer=6, max_step=2.0)
+"""A drag goes farther than a detector's doubt, and no step of it may be cut short: by measurement (docs/refine.md)."""
 LIVE = replace(FAST, dt=25, outer=2, max_step=2.0)
 """While a drag goes on: four looks at the body, each allowed to go far."""
 EDIT_OPTIONS = {**OPTIONS, "live": LIVE, "fast": EDIT}

@@ -16,7 +16,7 @@ from .temporal import TemporalConfig
 
 WIDEN = 1.25
 """Pictures go wrong in more ways than training draws. With it, the farthest of five hypotheses encloses the truth in
-84 % of the joints of 48 rendered people, where 83 % is exactly right (docs/training.md)."""
+86 % of the joints of 48 rendered people, where 83 % is exactly right (docs/training.md)."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ ROOT_MOTIONS = (
     ("NONE", "On the spot", "No travel along the ground"),
 )
 PARTS = (
-    ("TRUNK", "Trunk", "Hips, spine, and the character's travel"),
+    ("TRUNK", "Body", "Hips, spine, and the character's travel"),
     ("HEAD", "Head", "Neck and head"),
     ("ARMS", "Arms", "Shoulders, arms and hands"),
     ("LEGS", "Legs", "Legs and feet"),

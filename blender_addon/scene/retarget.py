@@ -135,7 +135,7 @@ def _locked(item: Any, detail: str) -> HmdiffError:
 def _only(rig: Rig, parts: Collection[str]) -> frozenset[str] | None:
     found = driven_bones(rig, parts)
     if found is not None and not found:
-        raise HmdiffError("retarget.no_parts", "No part of the character is chosen.", "Tick trunk, head, arms or legs.")
+        raise HmdiffError("retarget.no_parts", "No part of the character is chosen.", "Tick body, head, arms or legs.")
     return found
 
 

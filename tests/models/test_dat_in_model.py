@@ -122,7 +122,7 @@ def test_activation_strategy_stops_dat_and_switching_it_off_does_not(model: HMDi
 
 
 def test_a7_literal_residual_keeps_dat_on_longer(model: HMDiff, batch: Batch):
-    steps = replace(QUICK, steps=6)
+    steps = replace(QUICK, steps=6, hypotheses=16)
     dat = DATConfig(mode="posterior", threshold=0.6)
     reducible = model.sample(batch.inputs, KEYS, sampler=steps, dat=dat).active_steps
     literal = model.sample(batch.inputs, KEYS, sampler=steps, dat=replace(dat, residual="literal")).active_steps

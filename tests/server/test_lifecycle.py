@@ -80,7 +80,7 @@ def test_what_it_can_do(fake, connect):
     client.send(Hello("x"))
     able = client.until(Welcome)[0].capabilities
     assert able["kinds"] == ["pose", "animate", "people", "refine"] and able["inputs"] == ["path", "upload", "frames"]
-    assert able["presets"] == ["default", "preview", "quality", "paper"] and able["curve"] is False
+    assert able["presets"] == ["default", "preview", "quality", "thorough", "paper"] and able["curve"] is False
     assert able["roots"] == [str(fake.root)] and able["devices"] == ["auto"]
     from hmdiff.video.outputs import FROM_CLIP, FROM_PHOTO
 

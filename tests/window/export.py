@@ -38,9 +38,10 @@ def work_on(found: dict[str, Any]) -> Script:
     bpy.ops.ed.undo_push(message="the artist's change")
     yield 1.0
     area = steps.view()[0]
+    yield from thumbnails("beside the view")
     area.type = "CONSOLE"
     yield 1.0
-    yield from thumbnails()
+    yield from thumbnails("beside a console")
     yield from drawn(area)
     for form in ("FBX", "GLB"):
         yield from measured(form, area)
@@ -63,14 +64,16 @@ def work_on(found: dict[str, Any]) -> Script:
     picture("6-file")
 
 
-def thumbnails() -> Script:
+def thumbnails(where: str) -> Script:
     """What the picture in a .blend costs, which a copy for an export does without."""
     paths = bpy.context.preferences.filepaths
     for kind in ("AUTO", "NONE", "AUTO", "NONE"):
         paths.file_preview_type = kind
         began = time.perf_counter()
         bpy.ops.wm.save_as_mainfile(filepath=str(HERE / "copy.blend"), copy=True, compress=False)
-        FOUND["saving_ms"].setdefault(f"thumbnail {kind}", []).append(round(1e3 * (time.perf_counter() - began), 1))
+        FOUND["saving_ms"].setdefault(f"thumbnail {kind} {where}", []).append(
+            round(1e3 * (time.perf_counter() - began), 1)
+        )
         yield 0.5
     paths.file_preview_type = "AUTO"
     bpy.context.preferences.is_dirty = False

@@ -54,7 +54,8 @@ def _fields(person: Person, fps: float, scale: float) -> dict[str, Any]:
             local[:, joint] = turned[:, JOINT_NAMES.index(parent)].transpose(0, 2, 1) @ turned[:, joint]
     pelvis = rest[0, :3, 3] @ BODY_TO_BLENDER
     betas = np.array(betas_of(person.root, person.track))
-    return amass.amass_fields(local, poses[:, 0, :3, 3], pelvis, betas, fps, str(person.root.get(BODY, "")))
+    # A SMPL body has the size of its betas, so that of a clip made smaller or larger has to travel by its own metres.
+    return amass.amass_fields(local, poses[:, 0, :3, 3] / scale, pelvis, betas, fps, str(person.root.get(BODY, "")))
 
 
 def _parent(armature: Any, name: str) -> str | None:

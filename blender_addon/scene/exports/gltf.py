@@ -28,6 +28,8 @@ def write(path: Path, wish: Wish) -> list[Path]:
 
 def write_objects(path: Path, scene: Any, objects: list[Any], deform_only: bool = False) -> None:
     """What stands in a temporary scene; deform_only: without control bones."""
+    # Blender's exporter (4.2 to 5.2) takes fps * fps_base for the rate, which is fps / fps_base everywhere else.
+    scene.render.fps_base = 1.0 / scene.render.fps_base
     # Without export_anim_single_armature=False a lone armature gets every action of the file.
     run_selected(
         bpy.ops.export_scene.gltf, scene, objects, filepath=str(path), export_format="GLB", use_selection=True,

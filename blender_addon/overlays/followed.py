@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..scene import opened
 from ..scene.axes import world_from_camera
-from .latest import Latest
+from .latest import Latest, redraw_views
 
 Array = NDArray[np.floating[Any]]
 
@@ -45,14 +45,7 @@ class Ghost:
     faces: NDArray[np.integer]
 
 
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
-_latest: Latest[Ghost | None] = Latest(_redraw)
+_latest: Latest[Ghost | None] = Latest(redraw_views)
 _drags: set[str] = set()
 """Those whose answers may be drawn."""
 _batch: list[Any] = [None, None]
@@ -99,7 +92,7 @@ def drop(drag: str) -> None:
         if _handle is not None:
             bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")
             _handle = None
-    _redraw()
+    redraw_views()
 
 
 def _frame() -> float:

@@ -17,7 +17,7 @@ from ..scene.axes import world_from_camera
 from ..scene.body import TINTS
 from ..scene.clock import Clock, clock_of
 from ..scene.place import chosen_track, place_at
-from .latest import Latest
+from .latest import Latest, redraw_views
 
 Array = NDArray[np.floating[Any]]
 
@@ -43,14 +43,7 @@ class Ghosts:
         return self.order.index(hypothesis) + 1 if hypothesis in self.order else 0
 
 
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
-_latest: Latest[Ghosts | None] = Latest(_redraw)
+_latest: Latest[Ghosts | None] = Latest(redraw_views)
 _batches: dict[int, Any] = {}
 _batches_of: list[Any] = [None]
 _handle: Any = None
@@ -80,7 +73,7 @@ def hide() -> None:
         _handle = None
     _latest.forget()
     _batches.clear()
-    _redraw()
+    redraw_views()
 
 
 def refresh() -> None:

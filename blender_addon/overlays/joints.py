@@ -18,7 +18,7 @@ from .. import corrections
 from ..scene import clips, naming, opened, stored_edits
 from ..scene.clock import Clock, clock_of
 from ..scene.place import chosen_track, place_at
-from .latest import Latest
+from .latest import Latest, redraw_views
 from .pixels import Look, look_of
 
 Array = NDArray[np.floating[Any]]
@@ -101,14 +101,7 @@ class _Asked:
     clock: Clock
 
 
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
-_latest: Latest[Joints | None] = Latest(_redraw)
+_latest: Latest[Joints | None] = Latest(redraw_views)
 _handle: Any = None
 dragged: list[Handle] = []
 """The one that is being dragged, where the mouse is; empty otherwise."""
@@ -127,7 +120,7 @@ def show() -> None:
     if _handle is None and not bpy.app.background:
         _handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
     refresh()
-    _redraw()
+    redraw_views()
 
 
 def hide() -> None:
@@ -137,7 +130,7 @@ def hide() -> None:
         _handle = None
     _latest.forget()
     dragged.clear()
-    _redraw()
+    redraw_views()
 
 
 def refresh() -> None:

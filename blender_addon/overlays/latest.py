@@ -16,6 +16,14 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.02
 
 
+def redraw_views() -> None:
+    """Let every 3D view be drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
 class Latest(Generic[T]):
     """key and value: of the newest answer; value is None before the first and where computing it failed."""
 

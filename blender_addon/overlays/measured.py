@@ -5,23 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import bpy
 import numpy as np
 from hmdiff_wire.errors import HmdiffError
 
 from ..edits.shape import measures
 from ..scene import opened
-from .latest import Latest
+from .latest import Latest, redraw_views
 
-
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
-_latest: Latest[tuple[float, float]] = Latest(_redraw)
+_latest: Latest[tuple[float, float]] = Latest(redraw_views)
 
 
 def measured(root: Any, betas: tuple[float, ...]) -> tuple[float, float] | None:

@@ -28,8 +28,9 @@ def load_checkout() -> None:
         module.load_package("hmdiff_blender", REPO / "blender_addon")
 
 
-if str(REPO / "shared") not in sys.path:
-    sys.path.insert(0, str(REPO / "shared"))
+for place in (REPO / "shared", Path(__file__).parent):
+    if str(place) not in sys.path:
+        sys.path.insert(0, str(place))
 load_checkout()
 if importlib.util.find_spec("bpy") is None or importlib.util.find_spec("zmq") is None:
     collect_ignore_glob = ["test_*.py"]
@@ -75,6 +76,10 @@ class Addon:
     def finished(self) -> None:
         self.pump(lambda: self.job is not None and not self.job.active)
 
+    def settled(self) -> None:
+        """What a button began is done."""
+        self.pump(lambda: not self.session.get().work.busy)
+
 
 @pytest.fixture
 def addon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Addon]]:
@@ -106,3 +111,16 @@ def addon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     hmdiff_blender.register()
     yield make
     hmdiff_blender.unregister()
+
+
+@pytest.fixture
+def finished_clip(addon: Callable[..., Addon]) -> Addon:
+    """A clip of 30 frames that has run to its end, in a scene at its own rate from frame 1."""
+    import bpy
+
+    here = addon("--frames", "30")
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base, scene.frame_start = 30, 1.0, 1
+    here.run()
+    here.finished()
+    return here

@@ -12,33 +12,19 @@ from hmdiff_blender.overlays import joints, pixels
 from hmdiff_blender.scene import clips, naming, refined, stored_edits
 from hmdiff_wire.take import read_take
 from hmdiff_wire.take_version import read_version
-
-
-def positions(item, frame):
-    bpy.context.scene.frame_set(frame)
-    evaluated = item.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = evaluated.to_mesh()
-    values = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", values)
-    evaluated.to_mesh_clear()
-    return values.reshape(-1, 3)
+from seen import vertices
 
 
 @pytest.fixture
-def walk(addon):
-    here = addon("--frames", "30")
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base, scene.frame_start = 30, 1.0, 1
-    here.run()
-    here.finished()
-    return here, clips.roots()[0]
+def walk(finished_clip):
+    return finished_clip, clips.roots()[0]
 
 
 def test_a_correction_makes_the_clip_follow_a_new_version_of_its_take(walk):
     here, root = walk
     take = read_take(naming.folder_of(root))
     body = naming.find("body")[0]
-    before = [positions(body, frame) for frame in (3, 13)]
+    before = [vertices(frame, body) for frame in (3, 13)]
     x, y = take.joints_2d[0, 12, 20]
     edit = {"frame": 12, "track_id": int(take.track_ids[0]), "joint": "left_wrist", "x": float(x) + 60, "y": float(y)}
     asked = request.for_refine(root, {"edits": [edit], "spread": 3}, "left wrist")
@@ -46,7 +32,7 @@ def test_a_correction_makes_the_clip_follow_a_new_version_of_its_take(walk):
     here.finished()
     assert here.job.phase == "done", here.job
     assert stored_edits.edits_of(root).version == 2 and not stored_edits.is_stale(root)
-    after = [positions(body, frame) for frame in (3, 13)]
+    after = [vertices(frame, body) for frame in (3, 13)]
     assert np.array_equal(before[0], after[0]) and np.linalg.norm(after[1] - before[1], axis=1).max() > 0.05
     assert refined.edits_in_force(root)[0]["frame"] == 12
     assert len(naming.find("body")) == 1 and read_version(naming.folder_of(root)).number == 1
@@ -58,7 +44,7 @@ def test_picks_travel_with_a_correction_and_are_in_its_version(walk):
     edits = stored_edits.edits_of(root).picked(track, Pick(-5, 8, 1, 2))
     here.session.edit_clip(root, edits, "HMDiff use here")
     here.pump(lambda: not here.session.get().work.busy)
-    chosen = positions(naming.find("body")[0], 5)
+    chosen = vertices(5)
     asked = request.for_refine(root, {"spread": 2, "frame_range": [0, 12]}, "again")
     assert asked.options["choose"] == [{"frame": 0, "end": 9, "track_id": track, "hypothesis": 1}]
     here.session.dispatch(RunAsked(asked, request.new_id()))
@@ -66,24 +52,24 @@ def test_picks_travel_with_a_correction_and_are_in_its_version(walk):
     assert here.job.phase == "done", here.job
     edits = stored_edits.edits_of(root)
     assert edits.version == 2 and not edits.people
-    assert np.abs(positions(naming.find("body")[0], 5) - chosen).max() < 2e-3
+    assert np.abs(vertices(5) - chosen).max() < 2e-3
 
 
 def test_a_correction_that_fails_or_is_cancelled_leaves_the_clip_as_it_is(walk):
     here, root = walk
-    before = positions(naming.find("body")[0], 13)
+    before = vertices(13)
     asked = request.for_refine(root, {"edits": [{"frame": 999, "joint": "head", "x": 1.0, "y": 1.0}]}, "nowhere")
     here.session.dispatch(RunAsked(asked, request.new_id()))
     here.finished()
     assert here.job.phase == "failed" and here.job.problem.kind == "refine.frame" and not here.job.resumable
-    assert np.array_equal(positions(naming.find("body")[0], 13), before)
+    assert np.array_equal(vertices(13), before)
     assert stored_edits.edits_of(root).version == 0 and clips.info(root).complete
 
 
 def test_a_moved_joint_is_an_edit_in_force_and_before_and_after_can_be_compared(walk):
     here, root = walk
     work, scene, body = bpy.context.window_manager.hmdiff_work, bpy.context.scene, naming.find("body")[0]
-    before = positions(body, 13)
+    before = vertices(13, body)
     scene.frame_set(13)
     work.keypoints, work.blend = True, 2
     handles = {one.name: one for one in joints.wait().handles()}
@@ -93,7 +79,7 @@ def test_a_moved_joint_is_an_edit_in_force_and_before_and_after_can_be_compared(
     assert {one.name: one for one in joints.current().handles()}["left_wrist"].state == "pending"
     here.pump(lambda: not corrections.waits() and not here.session.get().work.busy)
     assert here.job.phase == "done" and work.joint == "left_wrist"
-    after = positions(body, 13)
+    after = vertices(13, body)
     assert np.linalg.norm(after - before, axis=1).max() > 0.05
     joints.refresh()
     moved = {one.name: one for one in joints.wait().handles()}["left_wrist"]
@@ -101,15 +87,15 @@ def test_a_moved_joint_is_an_edit_in_force_and_before_and_after_can_be_compared(
 
     bpy.ops.hmdiff.before_after()
     here.pump(lambda: not here.session.get().work.busy)
-    assert stored_edits.shows_before(root) and np.abs(positions(body, 13) - before).max() < 1e-5
+    assert stored_edits.shows_before(root) and np.abs(vertices(13, body) - before).max() < 1e-5
     bpy.ops.hmdiff.before_after()
     here.pump(lambda: not here.session.get().work.busy)
-    assert not stored_edits.shows_before(root) and np.abs(positions(body, 13) - after).max() < 1e-5
+    assert not stored_edits.shows_before(root) and np.abs(vertices(13, body) - after).max() < 1e-5
     bpy.ops.ed.undo()
     bpy.ops.ed.undo()
-    assert np.abs(positions(naming.find("body")[0], 13) - after).max() < 1e-5
+    assert np.abs(vertices(13) - after).max() < 1e-5
     bpy.ops.ed.undo()
-    assert np.abs(positions(naming.find("body")[0], 13) - before).max() < 1e-5
+    assert np.abs(vertices(13) - before).max() < 1e-5
     joints.refresh()
     assert {one.name: one for one in joints.wait().handles()}["left_wrist"].state == "detected"
 

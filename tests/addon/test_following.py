@@ -9,21 +9,17 @@ from hmdiff_blender import corrections, following, preferences
 from hmdiff_blender.core.events import StopAsked
 from hmdiff_blender.overlays import followed, joints
 from hmdiff_blender.scene import clips, naming, stored_edits
+from seen import vertices
 
 WRIST = "landmark:left_wrist"
 
 
 @pytest.fixture
-def walk(addon):
+def walk(finished_clip):
     """At frame 13 of the scene, 12 of the source, with the joints shown."""
-    here = addon("--frames", "30")
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base, scene.frame_start = 30, 1.0, 1
-    here.run()
-    here.finished()
-    scene.frame_set(13)
+    bpy.context.scene.frame_set(13)
     bpy.context.window_manager.hmdiff_work.keypoints = True
-    return here, clips.roots()[0], joints.wait()
+    return finished_clip, clips.roots()[0], joints.wait()
 
 
 def drag_to(here, root, found, dx):
@@ -43,27 +39,23 @@ def begin(root, found):
     following.begin(bpy.context, root, found.frame, found.track, WRIST)
 
 
-def vertices(frame=13):
-    bpy.context.scene.frame_set(frame)
-    item = naming.find("body")[0]
-    mesh = item.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-    values = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", values)
-    return values.reshape(-1, 3) @ np.array(item.matrix_world)[:3, :3].T + np.array(item.matrix_world)[:3, 3]
+def in_the_world(frame=13):
+    matrix = np.array(naming.find("body")[0].matrix_world)
+    return vertices(frame) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def test_the_ghost_is_where_the_body_will_be(walk):
     here, root, found = walk
     root.location.x += 0.5
     bpy.context.view_layer.update()
-    before, data = vertices(), {name: len(getattr(bpy.data, name)) for name in ("objects", "meshes", "materials")}
+    before, data = in_the_world(), {name: len(getattr(bpy.data, name)) for name in ("objects", "meshes", "materials")}
     begin(root, found)
     first = drag_to(here, root, found, 40)
     second = drag_to(here, root, found, 80)
     assert (
         np.linalg.norm(second.vertices - before, axis=1).max() > np.linalg.norm(first.vertices - before, axis=1).max()
     )
-    assert np.array_equal(vertices(), before) and data == {name: len(getattr(bpy.data, name)) for name in data}
+    assert np.array_equal(in_the_world(), before) and data == {name: len(getattr(bpy.data, name)) for name in data}
     following.end(kept=True)
     wrist = found.detected["left_wrist"]
     bpy.ops.hmdiff.move_keypoint(name="left_wrist", place=(wrist.x + 80, wrist.y))
@@ -71,12 +63,12 @@ def test_the_ghost_is_where_the_body_will_be(walk):
     assert followed.current() is second, "it stays until the body has followed"
     here.pump(lambda: not corrections.waits() and not here.session.get().work.busy)
     assert followed.current() is None
-    np.testing.assert_allclose(vertices(), second.vertices, atol=2e-4)
+    np.testing.assert_allclose(in_the_world(), second.vertices, atol=2e-4)
 
 
 def test_a_drag_that_is_given_up_leaves_no_trace(walk):
     here, root, found = walk
-    before, sent = vertices(), stored_edits.edits_of(root)
+    before, sent = in_the_world(), stored_edits.edits_of(root)
     begin(root, found)
     assert drag_to(here, root, found, 40) is not None
     following.moved({"frame": 12, "track_id": found.track, "joint": WRIST, "x": 1.0, "y": 2.0, "confidence": 1.0})
@@ -85,7 +77,7 @@ def test_a_drag_that_is_given_up_leaves_no_trace(walk):
     for _ in range(30):
         here.session.pump()
     assert followed.wait() is None and not corrections.waits() and here.job.request.kind == "animate"
-    assert stored_edits.edits_of(root) == sent and np.array_equal(vertices(), before)
+    assert stored_edits.edits_of(root) == sent and np.array_equal(in_the_world(), before)
     assert not (naming.folder_of(root) / "versions").exists()
 
 
@@ -99,7 +91,7 @@ def test_the_clips_own_body_shape_is_kept(walk):
     )
     here.pump(lambda: not here.session.get().work.busy)
     begin(root, found)
-    pushed = drag_to(here, root, found, 40).vertices - vertices()
+    pushed = drag_to(here, root, found, 40).vertices - in_the_world()
     assert np.ptp(pushed, axis=0).max() < 1e-3 < 0.05 < np.abs(pushed).max(), "the fake pushes the whole body sideways"
 
 

@@ -10,31 +10,12 @@ from hmdiff_blender.overlays import ghosts
 from hmdiff_blender.scene import clips, naming, opened, stored_edits
 from hmdiff_blender.scene.axes import world_from_camera
 from hmdiff_wire.body import at_depth_of, rest_shape, skin
-
-
-def vertices(frame):
-    bpy.context.scene.frame_set(frame)
-    item = naming.find("body")[0]
-    evaluated = item.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = evaluated.to_mesh()
-    values = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", values)
-    evaluated.to_mesh_clear()
-    return values.reshape(-1, 3)
+from seen import vertices
 
 
 @pytest.fixture
-def walk(addon):
-    here = addon("--frames", "30")
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base, scene.frame_start = 30, 1.0, 1
-    here.run()
-    here.finished()
-
-    def settled():
-        here.pump(lambda: not here.session.get().work.busy)
-
-    return clips.roots()[0], settled
+def walk(finished_clip):
+    return clips.roots()[0], finished_clip.settled
 
 
 def test_candidates_come_in_the_order_of_their_scores_and_one_is_used_here(walk):

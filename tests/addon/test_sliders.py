@@ -11,31 +11,12 @@ from hmdiff_blender.edits.record import Pick
 from hmdiff_blender.overlays import measured
 from hmdiff_blender.scene import clips, naming, opened, stored_edits
 from hmdiff_blender.scene.doubt import spread_keys
-
-
-def vertices(frame):
-    bpy.context.scene.frame_set(frame)
-    item = naming.find("body")[0]
-    evaluated = item.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = evaluated.to_mesh()
-    values = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", values)
-    evaluated.to_mesh_clear()
-    return values.reshape(-1, 3)
+from seen import vertices
 
 
 @pytest.fixture
-def walk(addon):
-    here = addon("--frames", "30")
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base, scene.frame_start = 30, 1.0, 1
-    here.run()
-    here.finished()
-
-    def settled():
-        here.pump(lambda: not here.session.get().work.busy)
-
-    return here, settled
+def walk(finished_clip):
+    return finished_clip, finished_clip.settled
 
 
 def test_a_dragged_slider_is_one_undo_step_and_shows_what_it_will_be(walk):

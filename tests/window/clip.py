@@ -11,7 +11,7 @@ import bpy
 
 sys.path.insert(0, "/tmp/hmdiff-window")
 import steps
-from steps import Script, act, expect, install, module, open_tab, picture
+from steps import Script, act, expect, module, picture
 
 FIRST, LAST = 60, 89
 """Of the clip: enough to work on."""
@@ -19,24 +19,14 @@ FRAME = 16
 
 
 def work_on(found: dict[str, Any]) -> Script:
-    install()
-    bpy.data.objects.remove(bpy.data.objects["Cube"])
-    bpy.ops.ed.undo_push(message="delete the cube")
-    yield 1.0
-    yield from open_tab()
+    yield from steps.begin()
     session, naming, clips = module("session"), module("scene.naming"), module("scene.clips")
     scene, work = bpy.context.scene, bpy.context.window_manager.hmdiff_work
-    scene.render.fps = 30
     scene.hmdiff.filepath = str(steps.HERE / "turned.jpg")
     yield from boxes(found, "0-boxes-turned")
     scene.hmdiff.filepath = str(steps.CLIP)
     yield from boxes(found, "0-boxes")
-    scene.hmdiff.use_range, scene.hmdiff.first, scene.hmdiff.last = True, FIRST, LAST
-    act(bpy.ops.hmdiff.run)
-    yield lambda: session.state().active_job is None and session.state().job is not None
-    expect(session.state().job.phase == "done", f"the run ends well: {session.state().job}")
-    act(bpy.ops.hmdiff.match_scene)
-    act(bpy.ops.hmdiff.look_through_camera)
+    yield from steps.run_part(FIRST, LAST)
     bpy.context.preferences.view.ui_scale = 0.75  # room for the panels this is about
     yield 1.0
     yield from scroll(12)

@@ -12,7 +12,7 @@ import bpy
 
 sys.path.insert(0, "/tmp/hmdiff-window")
 import steps
-from steps import Pauses, Script, act, expect, install, module, open_tab, picture
+from steps import Pauses, Script, expect, module, picture
 
 FIRST, LAST = 60, 89
 """Of the clip: enough to work on."""
@@ -23,22 +23,11 @@ MOVES, PAUSE_S = 60, 0.05
 
 
 def work_on(found: dict[str, Any]) -> Script:
-    install()
-    bpy.data.objects.remove(bpy.data.objects["Cube"])
-    bpy.ops.ed.undo_push(message="delete the cube")
-    yield 1.0
-    yield from open_tab()
+    yield from steps.begin()
     session, clips, joints = module("session"), module("scene.clips"), module("overlays.joints")
     followed, preferences = module("overlays.followed"), module("preferences").get()
     scene, work = bpy.context.scene, bpy.context.window_manager.hmdiff_work
-    scene.render.fps = 30
-    scene.hmdiff.filepath = str(steps.CLIP)
-    scene.hmdiff.use_range, scene.hmdiff.first, scene.hmdiff.last = True, FIRST, LAST
-    act(bpy.ops.hmdiff.run)
-    yield lambda: session.state().active_job is None and session.state().job is not None
-    expect(session.state().job.phase == "done", f"the run ends well: {session.state().job}")
-    act(bpy.ops.hmdiff.match_scene)
-    act(bpy.ops.hmdiff.look_through_camera)
+    yield from steps.run_part(FIRST, LAST)
     scene.frame_set(FRAME)
     spent, times = watch()
     work.keypoints, work.blend = True, 5

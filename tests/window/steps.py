@@ -115,6 +115,28 @@ def open_tab() -> Script:
     yield 1.0
 
 
+def begin() -> Script:
+    """The add-on installed in an empty scene, its tab open."""
+    install()
+    bpy.data.objects.remove(bpy.data.objects["Cube"])
+    bpy.ops.ed.undo_push(message="delete the cube")
+    yield 1.0
+    yield from open_tab()
+
+
+def run_part(first: int, last: int) -> Script:
+    """These frames of the clip that ships, run to their end and looked at through their camera."""
+    session, settings = module("session"), bpy.context.scene.hmdiff
+    bpy.context.scene.render.fps = 30
+    settings.filepath = str(CLIP)
+    settings.use_range, settings.first, settings.last = True, first, last
+    act(bpy.ops.hmdiff.run)
+    yield lambda: session.state().active_job is None and session.state().job is not None
+    expect(session.state().job.phase == "done", f"the run ends well: {session.state().job}")
+    act(bpy.ops.hmdiff.match_scene)
+    act(bpy.ops.hmdiff.look_through_camera)
+
+
 def act(operator: Any, **words: Any) -> None:
     """Call an operator as a button of the 3D view does."""
     area, _ = view()

@@ -66,6 +66,7 @@ def _r(threshold: float, mode: str | None = None) -> Method:
 
 
 R_VALUES = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95)
+WIDTHS = (1.0, 1.15, 1.25, 1.4)
 STEP_COUNTS = (1, 2, 4, 6, 10, 20, 40, 200)
 
 SWEEPS: dict[str, Sweep] = {
@@ -80,6 +81,10 @@ SWEEPS: dict[str, Sweep] = {
               tuple(_hypotheses(n) for n in (1, 2, 5, 10, MOST_HYPOTHESES))),
         Sweep("steps", "DDIM steps (200: none is skipped)", "4 and supplement 2",
               tuple(point for count in STEP_COUNTS for point in _steps(count))),
+        Sweep("width", "how much wider m's errors are taken to be than the spread says", "ours alone", tuple(
+            sampled(f"{factor:g} times", f"errors of m {factor:g} times as wide", sampler={"widen": factor})
+            for factor in WIDTHS
+        )),
         Sweep("k", "diffusion steps K in training", "supplement Fig. 2",
               (_k(50, "k50"), _k(100, "k100"), _k(200, "image"), _k(400, "k400"))),
     )
